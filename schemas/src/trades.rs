@@ -2,6 +2,7 @@
 
 mod amendment;
 mod kinds;
+mod left_out;
 mod refold;
 mod setting;
 mod trade;
@@ -9,12 +10,15 @@ mod trade;
 use market::{Amendment, AmendmentKind, Trade, Venue, VenueSettings};
 
 use self::amendment::{decode_amendment, encode_amendment};
-use self::kinds::{ADVANCE, CANCEL, EDIT, REFOLD, REPAIR, SETTING, TRADE, write_record_header};
+use self::kinds::{
+    ADVANCE, CANCEL, EDIT, LEFT_OUT, REFOLD, REPAIR, SETTING, TRADE, write_record_header,
+};
 use self::setting::{decode_and_clamp_venue_settings, encode_venue_settings};
 use self::trade::{decode_trade, encode_trade_values, trade_element_count};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 
+pub use self::left_out::LeftOut;
 pub use self::refold::{Refold, Repair};
 
 /// The elements of an advance: the version and the kind.
@@ -36,6 +40,8 @@ pub enum TradesTopicRecord {
     Refold(Box<Refold>),
     /// Marks minutes of the instrument that the key names for refolding.
     Repair(Repair),
+    /// An earlier record of the instrument that the key names is left out.
+    LeftOut(LeftOut),
 }
 
 impl TradesTopicRecord {
@@ -48,6 +54,7 @@ impl TradesTopicRecord {
             Self::Amendment(amendment, trade) => encode_amendment(amendment, trade, out),
             Self::Refold(refold) => refold.encode(out),
             Self::Repair(repair) => repair.encode(out),
+            Self::LeftOut(left_out) => left_out.encode(out),
         }
     }
 
@@ -80,6 +87,7 @@ impl TradesTopicRecord {
             CANCEL => Self::decode_amendment(&mut reader, elements, AmendmentKind::Cancel)?,
             REFOLD => Self::Refold(Box::new(Refold::decode(&mut reader, elements)?)),
             REPAIR => Self::Repair(Repair::decode(&mut reader, elements)?),
+            LEFT_OUT => Self::LeftOut(LeftOut::decode(&mut reader, elements)?),
             found => return Err(DecodeError::Kind { found }),
         };
         reader.check_fully_read("record")?;

@@ -2,7 +2,7 @@
 //! `msgpack`), and change only with the schema version: logs hold records of years ago.
 
 use candlewick_schemas::{
-    DeadLetter, Refold, Repair, TradesTopicRecord, decode_bar_update, encode_bar_update,
+    DeadLetter, LeftOut, Refold, Repair, TradesTopicRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
@@ -184,6 +184,11 @@ fn refolds_and_repairs_have_golden_bytes() {
         force: true,
     };
     assert_golden_bytes(&TradesTopicRecord::Repair(repair), golden!("repair"));
+    let left_out = LeftOut {
+        start_ns: MINUTE_START_NS,
+        is_refold: true,
+    };
+    assert_golden_bytes(&TradesTopicRecord::LeftOut(left_out), golden!("left-out"));
 }
 
 fn forming_bar() -> BarRow {

@@ -115,7 +115,8 @@ impl Oracle {
             // These records determine when a bar is refolded, not its values.
             TradesTopicRecord::Advance
             | TradesTopicRecord::Refold(_)
-            | TradesTopicRecord::Repair(_) => Ok(()),
+            | TradesTopicRecord::Repair(_)
+            | TradesTopicRecord::LeftOut(_) => Ok(()),
         }
     }
 

@@ -3,7 +3,7 @@ use market::{
 };
 use proptest::prelude::*;
 
-use super::{Refold, Repair, TradesTopicRecord};
+use super::{LeftOut, Refold, Repair, TradesTopicRecord};
 use crate::bars::tests::bars;
 use crate::error::DecodeError;
 use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
@@ -72,6 +72,15 @@ fn repairs() -> impl Strategy<Value = TradesTopicRecord> {
     })
 }
 
+fn left_out_records() -> impl Strategy<Value = TradesTopicRecord> {
+    (minutes(), any::<bool>()).prop_map(|(start_ns, is_refold)| {
+        TradesTopicRecord::LeftOut(LeftOut {
+            start_ns,
+            is_refold,
+        })
+    })
+}
+
 fn records() -> impl Strategy<Value = TradesTopicRecord> {
     let amendment = |(amendment, trade)| TradesTopicRecord::Amendment(amendment, trade);
     prop_oneof![
@@ -81,6 +90,7 @@ fn records() -> impl Strategy<Value = TradesTopicRecord> {
         1 => Just(TradesTopicRecord::Advance),
         1 => refolds(),
         1 => repairs(),
+        1 => left_out_records(),
     ]
 }
 

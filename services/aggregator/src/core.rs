@@ -60,9 +60,33 @@ pub struct FoldCore {
     rejections: Rejections,
     pending_loads: PendingLoadRequests,
     counts: FoldCounts,
-    /// The offset of a record to leave out because the store refuses what it changes, and the words
-    /// of the store.
-    left_out: Option<(u64, String)>,
+    left_out: Option<RecordToLeaveOut>,
+    left_out_barrier: LeftOutBarrier,
+}
+
+/// A record to leave out because the store refuses what it changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordToLeaveOut {
+    /// Its offset.
+    pub offset: u64,
+    /// The error of the store.
+    pub reason: String,
+    /// Whether the record, if it is a trade, still closes windows as if it counted. If the store
+    /// refuses that too, it refuses the closed bars and not the trade.
+    pub closes_windows: bool,
+}
+
+/// Makes a worker commit what it has folded before it applies the record that follows a record
+/// which is left out.
+///
+/// If two workers fold a partition, the one that did not leave the record out must not announce
+/// states beyond that point: they would have the same `through` as those of the other. Its commit
+/// fails instead, because the other has moved the partition, or because the store refuses it.
+#[derive(Debug, Default)]
+struct LeftOutBarrier {
+    waits_for_commit: bool,
+    /// Whether everything before the next record is committed.
+    is_committed: bool,
 }
 
 impl FoldCore {
@@ -77,13 +101,13 @@ impl FoldCore {
             pending_loads: PendingLoadRequests::default(),
             counts: FoldCounts::default(),
             left_out: None,
+            left_out_barrier: LeftOutBarrier::default(),
         }
     }
 
-    /// Leaves out the record at an offset: it becomes a dead letter, because the store refuses what
-    /// it changes. `reason` is the error of the store.
-    pub fn leave_out(&mut self, offset: u64, reason: String) {
-        self.left_out = Some((offset, reason));
+    /// Leaves a record out: it becomes a dead letter.
+    pub fn leave_out(&mut self, record: RecordToLeaveOut) {
+        self.left_out = Some(record);
     }
 
     /// Returns the position of the first record that is not applied yet.
@@ -118,18 +142,36 @@ impl FoldCore {
     }
 
     /// Applies records in order and returns how many. If it is not all of them, the data that
-    /// [`FoldCore::load_requests`] names has to be loaded first.
+    /// [`FoldCore::load_requests`] names has to be loaded first, or if
+    /// [`FoldCore::waits_for_commit`], everything so far has to be committed.
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
             if record.offset >= self.progress.next_offset
                 && !self.apply_record_unless_blocked(record)
             {
+                if self.left_out_barrier.waits_for_commit {
+                    return index;
+                }
                 let (requests, rest) = (self.pending_loads.requests_mut(), &records[index + 1..]);
                 prefetch(&mut self.symbols, requests, rest, self.generation);
                 return index;
             }
         }
         records.len()
+    }
+
+    /// Returns whether everything so far has to be committed before the next record is applied.
+    #[must_use]
+    pub const fn waits_for_commit(&self) -> bool {
+        self.left_out_barrier.waits_for_commit
+    }
+
+    /// Records that everything so far is committed, so that the next record can be applied.
+    pub const fn record_awaited_commit(&mut self) {
+        self.left_out_barrier = LeftOutBarrier {
+            waits_for_commit: false,
+            is_committed: true,
+        };
     }
 
     /// Returns the data to load before the next record can be applied, and with it what trades
@@ -150,6 +192,12 @@ impl FoldCore {
     /// Applies one record. Returns `false` if data has to be loaded first.
     fn apply_record_unless_blocked(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
+        if matches!(decoded, Ok(TradesTopicRecord::LeftOut(_)))
+            && !self.left_out_barrier.is_committed
+        {
+            self.left_out_barrier.waits_for_commit = true;
+            return false;
+        }
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
             // Requested before the record has any effect, so that what was applied before can be
             // committed meanwhile.
@@ -163,14 +211,21 @@ impl FoldCore {
         self.progress.append_time_ns = self.progress.append_time_ns.max(record.append_time_ns);
         let at = self.applied_at(record.offset);
         self.symbols.close_due_windows(at);
-        if let Some((_, reason)) = self
-            .left_out
-            .take_if(|(offset, _)| *offset == record.offset)
-        {
-            if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
-                self.symbols.leave_out_refold(&record.key, refold, at);
+        let is_left_out = |left_out: &mut RecordToLeaveOut| left_out.offset == record.offset;
+        if let Some(left_out) = self.left_out.take_if(is_left_out) {
+            match &decoded {
+                Ok(TradesTopicRecord::Refold(refold)) => {
+                    self.symbols.leave_out_refold(&record.key, refold);
+                }
+                Ok(TradesTopicRecord::Trade(trade)) if left_out.closes_windows => {
+                    let time_ns = trade.time_ns;
+                    self.symbols
+                        .close_windows_before_trade(&record.key, time_ns, at);
+                }
+                _ => {}
             }
-            self.rejections.dead_letter_unstorable(record, reason, at);
+            self.rejections
+                .dead_letter_unstorable(record, left_out.reason, at);
             self.progress.next_offset = record.offset + 1;
             return true;
         }
@@ -184,6 +239,7 @@ impl FoldCore {
         };
         let is_applied = application.apply(decoded) == RecordOutcome::Applied;
         if is_applied {
+            self.left_out_barrier.is_committed = false;
             self.progress.next_offset = record.offset + 1;
         }
         is_applied

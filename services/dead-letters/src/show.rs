@@ -103,6 +103,11 @@ fn record_fields(record: &TradesTopicRecord) -> Vec<(&'static str, String)> {
                 ),
             ),
         ],
+        TradesTopicRecord::LeftOut(left_out) => vec![
+            kind_field("left out"),
+            ("start", format_time(left_out.start_ns)),
+            ("refold", left_out.is_refold.to_string()),
+        ],
         TradesTopicRecord::Repair(repair) => vec![
             kind_field("repair"),
             ("start", format_time(repair.start_ns)),

@@ -197,6 +197,13 @@ pub trait BarStore: Clone + Send + Sync + 'static {
         transaction: &PartitionTransaction,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
 
+    /// Writes a transaction as [`BarStore::commit`] does, then rolls it back: nothing is stored.
+    /// Returns what committing it would come to, or the error that committing it would return.
+    fn check_commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
+
     /// Returns a reader of everything as it is now.
     fn snapshot(&self) -> impl Future<Output = Result<Self::Snapshot, StoreError>> + Send;
 

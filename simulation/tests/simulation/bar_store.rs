@@ -7,11 +7,17 @@ mod stored_state;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use market::Decimal;
 use store::{IdSetWrites, PartitionTransaction, RefoldMark, StoreError, StoredBar};
 
 pub use self::stored_state::StoredState;
 use crate::mutant::Mutant;
 use crate::random::Random;
+
+/// The price that a bar cannot have in a store that refuses it: the greatest of all.
+pub fn refused_price() -> Decimal {
+    Decimal::new(999_999_999_999_999_999, 0).unwrap()
+}
 
 struct State {
     /// Every state since the last sync, the newest last.
@@ -21,6 +27,10 @@ struct State {
     outage: u64,
     /// The partitions that were committed since they were last checked.
     committed: BTreeSet<u32>,
+    /// Whether bars are refused whose high is [`refused_price`].
+    refuses_price: bool,
+    /// Whether closed bars are refused, except those with late trades.
+    refuses_closed: bool,
     /// The workers whose commit was refused by compare-and-set.
     losers: BTreeSet<u64>,
     pub lost: u64,
@@ -78,6 +88,8 @@ impl SimBarStore {
             faults: true,
             outage: 0,
             committed: BTreeSet::new(),
+            refuses_price: false,
+            refuses_closed: false,
             losers: BTreeSet::new(),
             lost: 0,
             commits: 0,
@@ -90,6 +102,41 @@ impl SimBarStore {
             partitions,
             mutant,
             worker: 0,
+        }
+    }
+
+    /// Refuses bars whose high is [`refused_price`], from now on.
+    pub fn refuse_price(&self) {
+        self.reader.state.lock().unwrap().refuses_price = true;
+    }
+
+    /// Refuses closed bars, except those with late trades, from now on.
+    pub fn refuse_closed(&self) {
+        self.reader.state.lock().unwrap().refuses_closed = true;
+    }
+
+    pub fn refuses_price(&self) -> bool {
+        self.reader.state.lock().unwrap().refuses_price
+    }
+
+    /// Returns the error for a transaction with a bar that the store cannot hold.
+    fn check_bars(&self, transaction: &PartitionTransaction) -> Result<(), StoreError> {
+        let refused = refused_price();
+        let (refuses_price, refuses_closed) = {
+            let state = self.reader.state.lock().unwrap();
+            (state.refuses_price, state.refuses_closed)
+        };
+        let is_refused = |bar: &StoredBar| {
+            let has_price = bar.row.bar.trades > 0 && bar.row.bar.high == refused;
+            (refuses_price && has_price)
+                || (refuses_closed && bar.row.closed && bar.row.revision == 0)
+        };
+        match transaction.bars.iter().any(is_refused) {
+            true => Err(StoreError::DataRefused {
+                store: "simulated".to_owned(),
+                reason: "no bar can be like this".to_owned(),
+            }),
+            false => Ok(()),
         }
     }
 
@@ -169,6 +216,11 @@ impl SimBarStore {
     fn compare_and_set(&self, transaction: &PartitionTransaction, next: &mut StoredState) -> bool {
         let row = next.progress.get(&transaction.progress.partition);
         let found = row.map(|row| row.next_position());
+        assert!(
+            transaction.expected <= found.unwrap_or_default(),
+            "a worker expects {} and never stored it: the row is at {found:?}",
+            transaction.expected
+        );
         if found != Some(transaction.expected) && self.mutant != Some(Mutant::NoCompareAndSet) {
             let mut state = self.reader.state.lock().unwrap();
             state.losers.insert(self.worker);

@@ -68,7 +68,7 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
 }
 
 impl SimCluster {
-    fn new(seed: u64, mutant: Option<Mutant>) -> Self {
+    pub fn new(seed: u64, mutant: Option<Mutant>) -> Self {
         let random = Random::new(seed);
         let clock = SimClock::new();
         let mut trades_log = SimLog::new(PARTITIONS, 1, &random, &clock).with_clock_skew();
@@ -77,6 +77,9 @@ impl SimCluster {
         }
         if mutant == Some(Mutant::GapSkipped) {
             trades_log = trades_log.with_skipped_gaps();
+        }
+        if mutant == Some(Mutant::LeftOutNotFollowed) {
+            trades_log = trades_log.without_left_out_records();
         }
         let acknowledges_early = mutant == Some(Mutant::AckBeforeDurable);
         let producer = ProducerRecordGenerator::new(&random);
@@ -95,7 +98,7 @@ impl SimCluster {
             mutant,
             totals: Totals::default(),
             oracles: (0..PARTITIONS)
-                .map(|partition| Oracle::new(partition, PARTITIONS, 1))
+                .map(|partition| Oracle::new(partition, PARTITIONS, false))
                 .collect(),
             fault_interval_turns: *random.choose(&[15, 40, 120]),
             overrun_partition: None,
@@ -105,6 +108,10 @@ impl SimCluster {
             random,
             producer,
         };
+        if cluster.producer.sends_refused_prices() {
+            cluster.bars.refuse_price();
+            cluster.renew_oracles();
+        }
         for (partition, entry) in cluster.producer.declarations() {
             cluster.send(partition, vec![entry]);
         }

@@ -55,7 +55,8 @@ impl SimCluster {
 
     /// Returns whether no minute is marked: a refold needs ticks that have not expired.
     fn has_no_marks(&self) -> bool {
-        !self.producer.amends()
+        let never_marks = !self.producer.amends() && !self.producer.sends_refused_prices();
+        never_marks
             || self.bars.read_stored(|stored| {
                 let folded = |partition: &u32| {
                     let row = stored.progress.get(partition);

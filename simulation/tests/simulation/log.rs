@@ -29,6 +29,8 @@ pub struct SimLog {
     uses_wall_clock: bool,
     /// Mutant: an append is acknowledged before it is durable.
     acknowledges_early: bool,
+    /// Mutant: records that follow a record which is left out are dropped.
+    drops_left_out: bool,
     /// Mutant: readers skip dropped records without an error.
     skips_gaps: bool,
     /// The epoch when the handle was opened.
@@ -76,6 +78,7 @@ impl SimLog {
             has_clock_skew: false,
             uses_wall_clock: false,
             acknowledges_early: false,
+            drops_left_out: false,
             skips_gaps: false,
             opened_epoch: epoch,
         }
@@ -93,6 +96,11 @@ impl SimLog {
 
     pub fn with_early_acknowledgement(mut self, acknowledges_early: bool) -> Self {
         self.acknowledges_early = acknowledges_early;
+        self
+    }
+
+    pub fn without_left_out_records(mut self) -> Self {
+        self.drops_left_out = true;
         self
     }
 

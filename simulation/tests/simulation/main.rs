@@ -26,6 +26,7 @@ mod mutants;
 mod oracle;
 mod pod;
 mod random;
+mod refused_close;
 mod settle;
 mod sim_client;
 mod simulated;

@@ -18,6 +18,10 @@ pub enum Mutant {
     PendingAmendmentsLost,
     /// A reader whose next record was dropped gets the first retained record instead of an error.
     GapSkipped,
+    /// The store acknowledges some commits that it does not make.
+    CommitLost,
+    /// The record that follows a record which is left out is not appended.
+    LeftOutNotFollowed,
     /// The archive progress is stored without its append time.
     AppendTimeLost,
 }

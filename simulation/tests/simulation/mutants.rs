@@ -57,6 +57,16 @@ fn amendments_that_came_first_left_out_of_the_transaction_are_caught() {
 }
 
 #[test]
+fn a_commit_of_unknown_outcome_taken_for_a_success_is_caught() {
+    assert_caught(Mutant::CommitLost);
+}
+
+#[test]
+fn a_left_out_record_whose_announced_states_stay_is_caught() {
+    assert_caught(Mutant::LeftOutNotFollowed);
+}
+
+#[test]
 fn a_loser_that_never_comes_back_is_caught() {
     assert_caught(Mutant::LosingWorkerNotRestarted);
 }

@@ -14,6 +14,8 @@ use market::{
 };
 use schemas::TradesTopicRecord;
 
+use crate::bar_store::refused_price;
+
 const HORIZON_NS: i64 = 6 * DAY_NS;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub enum RecordOutcome {
     Excluded,
     /// The record is never archived as a tick.
     NotATick,
+    /// The record is never archived as a tick, and is left out because the store refuses what it
+    /// changes.
+    LeftOutRefold,
 }
 
 #[derive(Clone)]
@@ -57,6 +62,7 @@ struct CountedAmendment {
 pub struct MarkedMinute {
     pub up_to: Position,
     pub amendments: u64,
+    pub force: bool,
 }
 
 /// The fold of one partition up to `next_offset`.
@@ -82,6 +88,13 @@ pub struct Oracle {
     /// The identities of trades whose amendment arrived first, and when it was appended.
     pending_amendments: Vec<(Instrument, String, i64)>,
     pub marked_minutes: BTreeMap<(Instrument, i64), MarkedMinute>,
+    /// Whether the store refuses bars whose high is [`refused_price`].
+    refuses_price: bool,
+    /// The number of records that were left out because the store refuses what they change.
+    pub left_out: u64,
+    /// After how many left out records the others are applied anyway, as a worker does that has
+    /// announced states before it knows that the store refuses them.
+    applied_after: u64,
     /// The numbers of refolded minutes, and of refolds without effect.
     pub refolds: (u64, u64),
     pub outcomes: BTreeMap<Position, RecordOutcome>,
@@ -90,11 +103,14 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    pub fn new(partition: u32, partitions: u32, epoch: u64) -> Self {
+    pub fn new(partition: u32, partitions: u32, refuses_price: bool) -> Self {
         Self {
+            refuses_price,
+            left_out: 0,
+            applied_after: u64::MAX,
             partition,
             partitions,
-            epoch,
+            epoch: 1,
             next_offset: 0,
             append_time_ns: 0,
             venues: BTreeMap::new(),
@@ -113,6 +129,25 @@ impl Oracle {
             outcomes: BTreeMap::new(),
             dead_letters: BTreeSet::new(),
         }
+    }
+
+    /// Returns a copy that leaves no further record out.
+    pub fn without_further_refusals(&self) -> Self {
+        Self {
+            applied_after: self.left_out,
+            ..self.clone()
+        }
+    }
+
+    /// Leaves a record out if the store refuses a bar with this high.
+    fn is_left_out(&mut self, record: &Record, high: market::Decimal) -> bool {
+        let is_left_out =
+            self.refuses_price && high == refused_price() && self.left_out < self.applied_after;
+        if is_left_out {
+            self.left_out += 1;
+            self.dead_letters.insert(self.position_of(record));
+        }
+        is_left_out
     }
 
     /// Continues with the next generation of the log.
@@ -151,6 +186,7 @@ impl Oracle {
             }
             Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(record, &refold),
             Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(record, repair),
+            Ok(TradesTopicRecord::LeftOut(left_out)) => self.apply_left_out(record, left_out),
             Ok(TradesTopicRecord::Advance) => RecordOutcome::NotATick,
             Err(_) => self.reject(record, RecordOutcome::NotATick),
         };
@@ -207,6 +243,12 @@ impl Oracle {
             return self.reject(record, RecordOutcome::Excluded);
         }
         let identity = Self::identity(trade, &settings);
+        let is_new = identity
+            .as_ref()
+            .is_none_or(|identity| !self.is_known(&instrument, trade, identity));
+        if is_new && self.is_left_out(record, trade.price) {
+            return RecordOutcome::Excluded;
+        }
         if !self.insert_identity_if_new(&instrument, trade, identity.as_ref()) {
             return RecordOutcome::Excluded;
         }
@@ -218,7 +260,7 @@ impl Oracle {
                 && append_ns - since_ns <= HORIZON_NS
         };
         if self.pending_amendments.iter().any(waits) {
-            self.mark_minute(&instrument, trade.time_ns, record.offset, 0);
+            self.mark_minute(&instrument, trade.time_ns, record.offset, 0, false);
         }
         self.counted_trades.push(CountedTrade {
             instrument,

@@ -1,6 +1,7 @@
 //! The end of a run: faults stop, and everything catches up.
 
 use market::Position;
+use schemas::TradesTopicRecord;
 
 use crate::cluster::SimCluster;
 use crate::mutant::Mutant;
@@ -87,9 +88,24 @@ impl SimCluster {
                 folded >= Some(wanted) && archived
             })
         })?;
+        // Refolds, and what follows a record that is left out, are appended meanwhile.
         self.run_until("every marked minute is refolded", |cluster| {
-            cluster.bars.read_stored(|stored| stored.dirty.is_empty())
+            let is_clean = cluster.bars.read_stored(|stored| stored.dirty.is_empty());
+            is_clean && (0..PARTITIONS).all(|partition| cluster.only_advances_wait(partition))
         })
+    }
+
+    /// Returns whether all records of a partition are folded, except advances.
+    fn only_advances_wait(&self, partition: u32) -> bool {
+        let epoch = self.trades_log.current_epoch();
+        let Some(folded) = self.folded_to(partition) else {
+            return self.trades_log.end(partition) == 0;
+        };
+        let waiting = self.trades_log.records_of(epoch, partition, folded.offset);
+        let mut decoded = waiting
+            .iter()
+            .map(|record| TradesTopicRecord::decode(&record.value));
+        decoded.all(|record| record == Ok(TradesTopicRecord::Advance))
     }
 
     fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
@@ -110,7 +126,7 @@ impl SimCluster {
     }
 
     /// Describes the progress of a partition's roles, for the message of a failure.
-    fn describe_progress(&self, partition: u32) -> String {
+    pub fn describe_progress(&self, partition: u32) -> String {
         let folded = self.folded_to(partition);
         let archived = self.ticks.archived_to(partition);
         let workers = self.tasks.iter();

@@ -44,6 +44,7 @@ impl Totals {
             "refolds",
             "refolds in vain",
             "pending amendments",
+            "left out",
             "emptied windows",
             "new epochs",
             "longer topics",

@@ -11,6 +11,7 @@ use market::{
 };
 use schemas::TradesTopicRecord;
 
+use crate::bar_store::refused_price;
 use crate::clock::START_NS;
 use crate::random::Random;
 
@@ -39,6 +40,8 @@ pub struct ProducerRecordGenerator {
     named: Vec<(Instrument, Trade)>,
     next_amendment: u64,
     amends: bool,
+    /// Whether some prices are such that the store refuses them.
+    sends_refused_prices: bool,
     epoch: u64,
 }
 
@@ -70,6 +73,7 @@ impl ProducerRecordGenerator {
             named: Vec::new(),
             next_amendment: 0,
             amends: random.one_in(2),
+            sends_refused_prices: random.one_in(3),
             epoch: 1,
         }
     }
@@ -82,6 +86,18 @@ impl ProducerRecordGenerator {
     /// Returns whether trades are edited and cancelled in this run.
     pub const fn amends(&self) -> bool {
         self.amends
+    }
+
+    /// Returns whether some prices are such that the store refuses them.
+    pub const fn sends_refused_prices(&self) -> bool {
+        self.sends_refused_prices
+    }
+
+    fn random_price(&self, may_be_negative: bool) -> Decimal {
+        match self.sends_refused_prices && self.random.one_in(60) {
+            true => refused_price(),
+            false => random_decimal(&self.random, may_be_negative),
+        }
     }
 
     pub fn instruments(&self) -> Vec<Instrument> {
@@ -136,11 +152,13 @@ impl ProducerRecordGenerator {
         self.time_ns += i64::try_from(self.random.below(self.pace_ns)).unwrap();
         let time_ns = self.event_time();
         let random = self.random.clone();
+        let may_be_negative = self.instruments[place].1.nonpositive_prices || random.one_in(40);
+        let price = self.random_price(may_be_negative);
         let (instrument, settings, next_id) = &mut self.instruments[place];
         *next_id += if random.one_in(9) { 3 } else { 1 };
         let trade = Trade {
             time_ns,
-            price: random_decimal(&random, settings.nonpositive_prices || random.one_in(40)),
+            price,
             quantity: (!random.one_in(5)).then(|| random_decimal(&random, random.one_in(40))),
             side: *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]),
             id: generate_id(&random, settings.scheme, *next_id),

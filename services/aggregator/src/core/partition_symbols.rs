@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use market::{Amendment, Instrument, Position, Trade, VenueSettings};
-use schemas::{Refold, Repair};
+use schemas::{LeftOut, Refold, Repair};
 use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -178,20 +178,49 @@ impl PartitionSymbols {
         refold: &Refold,
         at: AppliedAt,
     ) -> RefoldOutcome {
-        let outcome = self.table.get_mut(index).apply_refold(refold, at);
+        let symbol = self.table.get_mut(index);
+        let settings = self.venues.settings(symbol.venue_index());
+        let outcome = symbol.apply_refold(refold, settings, at);
         if outcome != RefoldOutcome::Stale {
             self.record_dirty_minutes_change(index);
+            // A forced refold may open a window.
+            self.set_symbol_alarm(index);
         }
         outcome
     }
 
-    /// Leaves out a refold: its minute is no longer dirty, keeps its bar and cannot be proved. If
-    /// the mark stayed, the same refold would be appended again.
-    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &Refold, at: AppliedAt) {
+    /// Gives the bars that an earlier record may have changed a later `through`, because that
+    /// record is left out.
+    pub(crate) fn apply_left_out(
+        &mut self,
+        index: u32,
+        left_out: LeftOut,
+        at: AppliedAt,
+    ) -> Admission {
+        let admission = self.table.get_mut(index).apply_left_out(left_out, at);
+        if matches!(admission, Admission::Counted { .. }) {
+            self.record_dirty_minutes_change(index);
+        }
+        admission
+    }
+
+    /// Leaves out a refold: its minute is no longer dirty, because if the mark stayed, the same
+    /// refold would be appended again.
+    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &Refold) {
         if let ResolvedRecordKey::Symbol(index) = self.resolve_record_key(key)
-            && self.table.get_mut(index).leave_out_refold(refold, at)
+            && self.table.get_mut(index).leave_out_refold(refold)
         {
             self.record_dirty_minutes_change(index);
+        }
+    }
+
+    /// Closes the windows that a trade at a time closes, without counting it.
+    pub(crate) fn close_windows_before_trade(&mut self, key: &Bytes, time_ns: i64, at: AppliedAt) {
+        if let Some(index) = self.table.find_by_key(key) {
+            let symbol = self.table.get_mut(index);
+            let settings = self.venues.settings(symbol.venue_index());
+            symbol.close_windows_before_trade(time_ns, settings, at);
+            self.changes.add(index, symbol.change_flags_mut());
         }
     }
 

@@ -2,7 +2,7 @@
 
 use eventlog::Record;
 use market::{Amendment, RejectReason, Trade, VenueSettings};
-use schemas::{DecodeError, Refold, Repair, TradesTopicRecord};
+use schemas::{DecodeError, LeftOut, Refold, Repair, TradesTopicRecord};
 use store::TickVerdict;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -54,6 +54,7 @@ impl RecordApplication<'_> {
             }
             Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(&refold),
             Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(repair),
+            Ok(TradesTopicRecord::LeftOut(left_out)) => self.apply_left_out(left_out),
             Err(error) => self.dead_letter(RejectReason::Malformed, error.to_string()),
         }
     }
@@ -153,6 +154,23 @@ impl RecordApplication<'_> {
 
     /// Marks the minutes of a range.
     fn apply_repair(&mut self, repair: Repair) -> RecordOutcome {
+        self.apply_to_symbol(|symbols, index, at| {
+            symbols.mark_minutes_for_repair(index, repair, at)
+        })
+    }
+
+    /// Gives the bars that an earlier record may have changed a later `through`, because that
+    /// record is left out.
+    fn apply_left_out(&mut self, left_out: LeftOut) -> RecordOutcome {
+        self.apply_to_symbol(|symbols, index, at| symbols.apply_left_out(index, left_out, at))
+    }
+
+    /// Applies a record that is no tick to the symbol that its key names, which is added if it is
+    /// not in memory.
+    fn apply_to_symbol(
+        &mut self,
+        apply: impl FnOnce(&mut PartitionSymbols, u32, AppliedAt) -> Admission,
+    ) -> RecordOutcome {
         let index = match self.symbols.resolve_record_key(&self.record.key) {
             ResolvedRecordKey::Symbol(index) => index,
             ResolvedRecordKey::New(instrument, venue) => self.symbols.add(instrument, venue),
@@ -163,7 +181,7 @@ impl RecordApplication<'_> {
                 return self.dead_letter_with_explanation(reject);
             }
         };
-        match self.symbols.mark_minutes_for_repair(index, repair, self.at) {
+        match apply(self.symbols, index, self.at) {
             Admission::Blocked(requests) => {
                 self.pending_loads.request_loads_for_begun_record(requests);
                 RecordOutcome::Blocked

@@ -14,7 +14,7 @@ mod window_range;
 use market::{
     Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings,
 };
-use schemas::{Refold, Repair};
+use schemas::{LeftOut, Refold, Repair};
 use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
 
 use super::admission::{Admission, RefoldOutcome};
@@ -152,6 +152,17 @@ impl SymbolFold {
         Admission::Counted { late }
     }
 
+    /// Closes the windows that a trade at a time closes, without counting it.
+    pub(crate) fn close_windows_before_trade(
+        &mut self,
+        time_ns: i64,
+        settings: &VenueSettings,
+        at: AppliedAt,
+    ) {
+        self.bars
+            .advance_watermark_and_close_windows(time_ns, settings, at);
+    }
+
     /// Begins the minute of a trade, unless data has to be loaded first.
     fn begin_minute(
         &mut self,
@@ -217,6 +228,16 @@ impl SymbolFold {
             .mark_minutes_for_repair(repair)
     }
 
+    /// Gives every bar that an earlier record may have changed a later `through`, because that
+    /// record is left out.
+    pub(crate) fn apply_left_out(&mut self, left_out: LeftOut, at: AppliedAt) -> Admission {
+        let admission = self.amendment_application(at).apply_left_out(left_out);
+        if matches!(admission, Admission::Counted { .. }) {
+            self.bars.renew_open_windows(at);
+        }
+        admission
+    }
+
     const fn amendment_application(&mut self, at: AppliedAt) -> AmendmentApplication<'_> {
         AmendmentApplication {
             instrument: &self.instrument,
@@ -245,13 +266,19 @@ impl SymbolFold {
     }
 
     /// Replaces a dirty minute by the bar of a refold, and the longer windows that contain it.
-    pub(crate) fn apply_refold(&mut self, refold: &Refold, at: AppliedAt) -> RefoldOutcome {
+    pub(crate) fn apply_refold(
+        &mut self,
+        refold: &Refold,
+        settings: &VenueSettings,
+        at: AppliedAt,
+    ) -> RefoldOutcome {
+        self.bars.close_empty_windows_if_idle(settings, at);
         self.bars.apply_refold(refold, at)
     }
 
     /// Leaves out a refold. Returns whether its minute was dirty with the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &Refold, at: AppliedAt) -> bool {
-        self.bars.leave_out_refold(refold, at)
+    pub(crate) fn leave_out_refold(&mut self, refold: &Refold) -> bool {
+        self.bars.leave_out_refold(refold)
     }
 
     /// Returns whether any of its dirty minutes has no refold requested.

@@ -15,8 +15,10 @@ pub(super) struct CommitRetrySettings {
 
 /// Commits `transaction` until the outcome is known.
 ///
-/// After an unknown result the progress row decides: at the transaction's target it was committed,
-/// at the expected position it was not, and anywhere else another worker has moved the partition.
+/// After an unknown result the progress row decides: if it is the transaction's, it was committed;
+/// at the expected position it was not; otherwise another worker has moved the partition. The
+/// position alone would not do: another worker may have reached the same one with a record left
+/// out. Its row names another position in `bar-updates`, because each announces its changes.
 ///
 /// # Errors
 /// The error of the store if no retry can help.
@@ -60,13 +62,14 @@ async fn commit_once<S: BarStore, C: Clock>(
     let partition = transaction.progress.partition;
     let progress = store.partition_progress(partition);
     let stored = match clock::timeout(clock, timeout, progress).await {
-        Ok(Ok(row)) => row.map_or_else(Position::default, |row| row.next_position()),
+        Ok(Ok(row)) => row,
         Ok(Err(error)) if !error.is_transient() => return Ok(Err(error)),
         _ => return Err(reason),
     };
-    if stored == transaction.progress.next_position() {
+    let position = stored.map_or_else(Position::default, |row| row.next_position());
+    if stored == Some(transaction.progress) {
         Ok(Ok(CommitOutcome::Committed))
-    } else if stored != transaction.expected {
+    } else if position != transaction.expected {
         Ok(Ok(CommitOutcome::Conflict))
     } else {
         Err(reason)

@@ -3,7 +3,7 @@
 use backend::Backend;
 use clock::Clock;
 use market::Position;
-use store::{CommitOutcome, StoreError};
+use store::{BarStore, CommitOutcome, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::announce::{Announcer, append_dead_letters_unless_stopped};
@@ -109,6 +109,35 @@ impl<'a, B: Backend> Committer<'a, B> {
         self.state
             .record_begun_commit(answer, core.next_position(), begin_ns);
         Ok(true)
+    }
+
+    /// Checks whether the store would accept what was folded. Nothing is announced or stored, and
+    /// the session ends.
+    pub(super) async fn check_commit_unless_stopped(
+        &mut self,
+        core: &mut FoldCore,
+    ) -> Result<SessionEnd, WorkerError> {
+        let begin = self.state.stored_position();
+        let next_update = self.announcer.earliest_next_update_position();
+        let transaction = core.flush(begin, next_update);
+        let bars = &self.worker.stores.bars;
+        let check = || async {
+            match bars.check_commit(&transaction).await {
+                Ok(CommitOutcome::Committed) => Ok(SessionEnd::LeaveOutChecked),
+                Ok(CommitOutcome::Conflict) => Ok(SessionEnd::Lost),
+                Err(error) if error.is_data_refused() => {
+                    Ok(SessionEnd::DataRefused(RefusedCommit {
+                        begin,
+                        end_offset: transaction.progress.next_offset,
+                        record_count: None,
+                        reason: error.to_string(),
+                    }))
+                }
+                Err(error) => Err(error),
+            }
+        };
+        let end = self.worker.retry_store_call(self.stop, check).await?;
+        Ok(end.unwrap_or(SessionEnd::Stopped))
     }
 
     /// Waits for the outcome of the commit under way; for ever if there is none. The future may be

@@ -22,6 +22,10 @@ pub struct WorkerConfig {
     pub lag_alarm: Duration,
     /// How often the worker checks whether dirty minutes can be refolded.
     pub refold_interval: Duration,
+    /// How many records the worker leaves out within an hour because the store refuses what they
+    /// change. If there are more, it is not the data, and the partition stops. A worker that starts
+    /// counts anew.
+    pub max_left_out_per_hour: usize,
     /// How long a call to a store or a topic may take.
     pub call_timeout: Duration,
     /// The upper bound of the first backoff.
@@ -41,6 +45,7 @@ impl Default for WorkerConfig {
             max_uncommitted_bytes: 256 << 20,
             lag_alarm: Duration::from_secs(7 * 86_400 / 2),
             refold_interval: Duration::from_millis(200),
+            max_left_out_per_hour: 3,
             call_timeout: Duration::from_secs(30),
             max_first_backoff: Duration::from_millis(50),
             max_backoff: Duration::from_secs(5),

@@ -9,8 +9,8 @@ use backend::Backend;
 use bytes::Bytes;
 use clock::{Clock, duration_ns};
 use eventlog::Record;
-use market::{Interval, MINUTE_NS, Position};
-use schemas::{Repair, TradesTopicRecord};
+use market::{Interval, Position};
+use schemas::{LeftOut, TradesTopicRecord};
 use std::time::Duration;
 use store::{BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -20,9 +20,7 @@ use super::own_records::new_record;
 use super::role::PartitionWorker;
 use crate::error::WorkerError;
 
-/// How many records may be left out within [`LEFT_OUT_PERIOD`]. If there are more, it is not the
-/// data.
-const MAX_LEFT_OUT: usize = 3;
+/// The period within which [`max_left_out_per_hour`](super::WorkerConfig) records may be left out.
 const LEFT_OUT_PERIOD: Duration = Duration::from_secs(3_600);
 
 /// A commit whose data the store refuses.
@@ -47,11 +45,23 @@ pub(super) struct CommitLimit {
     pub(super) end_offset: u64,
 }
 
-/// A record that is left out, and why.
+/// How a session commits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CommitMode {
+    /// The limit of its commits, if there is one.
+    pub(super) limit: Option<CommitLimit>,
+    /// Whether it only checks that the store would accept its first commit, and then ends.
+    pub(super) is_check: bool,
+}
+
+/// A record to leave out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LeftOutRecord {
     pub(super) offset: u64,
     pub(super) reason: String,
+    /// Whether the store is known to accept the commit without it. Until then the session only
+    /// checks that, and neither announces nor stores anything.
+    pub(super) is_checked: bool,
 }
 
 /// The search for the record whose effects the store refuses.
@@ -85,8 +95,7 @@ impl RefusedRecordSearch {
     ///
     /// # Errors
     /// The error of the store if no record is to blame: the store also refuses a transaction
-    /// without data, or the commit in which the record is left out; or more than [`MAX_LEFT_OUT`]
-    /// records were left out within [`LEFT_OUT_PERIOD`].
+    /// without data, or the commit in which the record is left out.
     pub(super) async fn continue_after<B: Backend>(
         &mut self,
         worker: &PartitionWorker<B>,
@@ -117,39 +126,23 @@ impl RefusedRecordSearch {
             });
             return Ok(true);
         }
-        let refusal = || {
-            worker.store_error(StoreError::DataRefused {
-                store: "bar store".to_owned(),
-                reason: refused.reason.clone(),
-            })
-        };
         let Some(record) = fetch_record(worker, first_offset, stop).await? else {
             return Ok(false);
         };
         if self.is_left_out(record.offset) {
-            return Err(refusal());
+            let offset = record.offset;
+            let without = format!("without the record at offset {offset} it is refused too");
+            return Err(refusal(worker, format!("{}; {without}", refused.reason)));
         }
-        match commit_empty_transaction(worker, progress, stop).await? {
+        match check_empty_transaction(worker, progress, stop).await? {
             None => return Ok(false),
-            Some(EmptyCommitOutcome::Refused) => return Err(refusal()),
+            Some(EmptyCommitOutcome::Refused) => return Err(refusal(worker, refused.reason)),
             Some(EmptyCommitOutcome::Conflict) => {
                 self.end();
                 return Ok(true);
             }
-            Some(EmptyCommitOutcome::Committed) => {}
+            Some(EmptyCommitOutcome::Accepted) => {}
         }
-        if !self.count_left_out(worker.stores.clock.monotonic_ns()) {
-            return Err(refusal());
-        }
-        if !append_repair(worker, &record, stop).await? {
-            return Ok(false);
-        }
-        tracing::error!(
-            partition = worker.partition,
-            offset = record.offset,
-            reason = refused.reason,
-            "the store refuses what a record changes; it is left out as unstorable"
-        );
         self.limit = Some(CommitLimit {
             max_records: 1,
             end_offset: record.offset + 1,
@@ -157,18 +150,54 @@ impl RefusedRecordSearch {
         self.left_out = Some(LeftOutRecord {
             offset: record.offset,
             reason: refused.reason,
+            is_checked: false,
         });
         Ok(true)
     }
 
-    /// Returns whether the session that ended has left a record out.
+    /// Makes the next session leave the record out for good, after one that only checked it.
+    /// Returns `false` if the worker is stopped first.
+    ///
+    /// # Errors
+    /// The error of the store if too many records were left out within [`LEFT_OUT_PERIOD`].
+    pub(super) async fn leave_out<B: Backend>(
+        &mut self,
+        worker: &PartitionWorker<B>,
+        stop: &CancellationToken,
+    ) -> Result<bool, WorkerError> {
+        let Some(left_out) = &mut self.left_out else {
+            return Ok(true);
+        };
+        let (offset, reason) = (left_out.offset, left_out.reason.clone());
+        let Some(record) = fetch_record(worker, offset, stop).await? else {
+            return Ok(false);
+        };
+        left_out.is_checked = true;
+        let limit = worker.config.max_left_out_per_hour;
+        if !self.count_left_out(worker.stores.clock.monotonic_ns(), limit) {
+            let many = format!("{limit} records were left out within an hour already");
+            return Err(refusal(worker, format!("{reason}; {many}")));
+        }
+        if !append_left_out(worker, &record, stop).await? {
+            return Ok(false);
+        }
+        tracing::error!(
+            partition = worker.partition,
+            offset,
+            reason,
+            "the store refuses what a record changes; it is left out as unstorable"
+        );
+        Ok(true)
+    }
+
+    /// Returns whether the session that ended has left a record out, or tried to.
     fn is_left_out(&self, offset: u64) -> bool {
         let left_out = self.left_out.as_ref();
         left_out.is_some_and(|left_out| left_out.offset == offset)
     }
 
     /// Counts a record that is left out. Returns whether that is allowed.
-    fn count_left_out(&mut self, now_ns: u64) -> bool {
+    fn count_left_out(&mut self, now_ns: u64, limit: usize) -> bool {
         let period_ns = duration_ns(LEFT_OUT_PERIOD);
         while let Some(oldest_ns) = self.left_out_times_ns.front()
             && now_ns - oldest_ns > period_ns
@@ -176,8 +205,15 @@ impl RefusedRecordSearch {
             self.left_out_times_ns.pop_front();
         }
         self.left_out_times_ns.push_back(now_ns);
-        self.left_out_times_ns.len() <= MAX_LEFT_OUT
+        self.left_out_times_ns.len() <= limit
     }
+}
+
+fn refusal<B: Backend>(worker: &PartitionWorker<B>, reason: String) -> WorkerError {
+    worker.store_error(StoreError::DataRefused {
+        store: "bar store".to_owned(),
+        reason,
+    })
 }
 
 /// Returns the first record at or after an offset, or `None` if the worker is stopped first.
@@ -206,25 +242,26 @@ async fn fetch_record<B: Backend>(
     }
 }
 
-/// What committing a transaction that changes nothing comes to.
+/// What committing a transaction that changes nothing would come to.
 enum EmptyCommitOutcome {
-    Committed,
+    Accepted,
     /// Another worker has moved the partition.
     Conflict,
     /// The store refuses it too, so no record is to blame.
     Refused,
 }
 
-/// Commits a transaction that changes nothing. Returns `None` if the worker is stopped first.
-async fn commit_empty_transaction<B: Backend>(
+/// Checks whether the store would commit a transaction that changes nothing. Returns `None` if the
+/// worker is stopped first.
+async fn check_empty_transaction<B: Backend>(
     worker: &PartitionWorker<B>,
     progress: &PartitionProgress,
     stop: &CancellationToken,
 ) -> Result<Option<EmptyCommitOutcome>, WorkerError> {
     let transaction = PartitionTransaction::empty(progress.next_position(), *progress);
     let commit = || async {
-        match worker.stores.bars.commit(&transaction).await {
-            Ok(CommitOutcome::Committed) => Ok(EmptyCommitOutcome::Committed),
+        match worker.stores.bars.check_commit(&transaction).await {
+            Ok(CommitOutcome::Committed) => Ok(EmptyCommitOutcome::Accepted),
             Ok(CommitOutcome::Conflict) => Ok(EmptyCommitOutcome::Conflict),
             Err(error) if error.is_data_refused() => Ok(EmptyCommitOutcome::Refused),
             Err(error) => Err(error),
@@ -233,27 +270,27 @@ async fn commit_empty_transaction<B: Backend>(
     worker.retry_store_call(stop, commit).await
 }
 
-/// Appends a repair of the minute of a trade, an edit or a cancel that is left out. Its bars were
-/// announced with it, and the refold gives them a later `through`. Returns `false` if the worker is
-/// stopped first.
-async fn append_repair<B: Backend>(
+/// Appends the record that gives the bars a later `through` which a trade, an edit, a cancel or a
+/// refold that is left out may have changed: clients hold states that were announced with it.
+/// Returns `false` if the worker is stopped first.
+async fn append_left_out<B: Backend>(
     worker: &PartitionWorker<B>,
     record: &Record,
     stop: &CancellationToken,
 ) -> Result<bool, WorkerError> {
-    let (Ok(TradesTopicRecord::Trade(trade)) | Ok(TradesTopicRecord::Amendment(_, trade))) =
-        TradesTopicRecord::decode(&record.value)
-    else {
-        return Ok(true);
+    let (time_ns, is_refold) = match TradesTopicRecord::decode(&record.value) {
+        Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => {
+            (trade.time_ns, false)
+        }
+        Ok(TradesTopicRecord::Refold(refold)) => (refold.start_ns, true),
+        _ => return Ok(true),
     };
-    let start_ns = Interval::M1.window_containing(trade.time_ns).start_ns;
-    let repair = Repair {
-        start_ns,
-        end_ns: start_ns + MINUTE_NS,
-        force: true,
+    let left_out = LeftOut {
+        start_ns: Interval::M1.window_containing(time_ns).start_ns,
+        is_refold,
     };
     let key = Bytes::copy_from_slice(&record.key);
-    let records = [new_record(key, &TradesTopicRecord::Repair(repair))];
+    let records = [new_record(key, &TradesTopicRecord::LeftOut(left_out))];
     let trades = &worker.topics.trades;
     let appended = worker
         .append_all_unless_stopped(stop, trades, &records)

@@ -6,11 +6,11 @@ use store::{BarReader, BarStore, PartitionProgress, PartitionState};
 use tokio_util::sync::CancellationToken;
 
 use super::background::background_call_channel;
-use super::refused_commit::RefusedRecordSearch;
+use super::refused_commit::{CommitMode, RefusedRecordSearch};
 use super::role::PartitionWorker;
 use super::session::WorkerSession;
 use super::session_end::SessionEnd;
-use crate::core::FoldCore;
+use crate::core::{FoldCore, RecordToLeaveOut};
 use crate::error::WorkerError;
 
 impl<B: Backend> PartitionWorker<B> {
@@ -37,12 +37,21 @@ impl<B: Backend> PartitionWorker<B> {
             }
             let progress = state.progress;
             let mut core = FoldCore::new(state, self.topics.trades.partitions());
+            let mut is_check = false;
             if let Some(record) = search.left_out() {
-                core.leave_out(record.offset, record.reason.clone());
+                is_check = !record.is_checked;
+                core.leave_out(RecordToLeaveOut {
+                    offset: record.offset,
+                    reason: record.reason.clone(),
+                    closes_windows: is_check,
+                });
             }
             let (background, driver) = background_call_channel();
-            let limit = search.commit_limit();
-            let session = WorkerSession::new(self, core, end, background, limit, &stop);
+            let mode = CommitMode {
+                limit: search.commit_limit(),
+                is_check,
+            };
+            let session = WorkerSession::new(self, core, end, background, mode, &stop);
             let ended = tokio::select! {
                 biased;
                 never = driver.drive() => match never {},
@@ -57,6 +66,12 @@ impl<B: Backend> PartitionWorker<B> {
                     };
                     let continued = search.continue_after(self, refused, &progress, &stop);
                     if !continued.await? {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                SessionEnd::LeaveOutChecked => {
+                    if !search.leave_out(self, &stop).await? {
                         return Ok(());
                     }
                     continue;

@@ -18,7 +18,7 @@ use super::load::LoadPlan;
 use super::own_records::append_advance;
 use super::readiness::SessionReadiness;
 use super::refolds::{RefoldCall, RefoldError, fold_and_append_refolds};
-use super::refused_commit::{CommitLimit, RefusedCommit};
+use super::refused_commit::{CommitMode, RefusedCommit};
 use super::role::PartitionWorker;
 use super::schedule::{PendingWorkKinds, SessionSchedule};
 use super::session_end::SessionEnd;
@@ -36,9 +36,8 @@ pub(super) struct WorkerSession<'a, B: Backend> {
     committer: Committer<'a, B>,
     archiver: ArchiverQuery,
     refolds: RefoldCall,
-    /// How many records a commit may contain, while a record is searched for whose effects the
-    /// store refuses.
-    limit: Option<CommitLimit>,
+    /// How it commits while a record is searched for whose effects the store refuses.
+    mode: CommitMode,
     schedule: SessionSchedule,
     readiness: SessionReadiness,
     lag: LagMonitor,
@@ -53,7 +52,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         core: FoldCore,
         log_end: u64,
         background: BackgroundCallStarter,
-        limit: Option<CommitLimit>,
+        mode: CommitMode,
         stop: &'a CancellationToken,
     ) -> Self {
         let now_ns = worker.stores.clock.monotonic_ns();
@@ -64,7 +63,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             core,
             archiver: ArchiverQuery::default(),
             refolds: RefoldCall::default(),
-            limit,
+            mode,
             schedule: SessionSchedule::new(worker.config, now_ns),
             readiness: SessionReadiness::new(worker.health.clone(), log_end),
             lag: LagMonitor::default(),
@@ -278,13 +277,18 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             if rest.is_empty() {
                 break;
             }
-            if let Some(end) = self.load_requested_data().await? {
-                return Ok(Some(end));
+            let ended = match self.core.waits_for_commit() {
+                true => self.commit_before_left_out().await?,
+                false => self.load_requested_data().await?,
+            };
+            if ended.is_some() {
+                return Ok(ended);
             }
         }
         self.schedule.postpone_advance(self.monotonic_ns());
         worker.metrics.add_counts(&self.core.take_counts());
-        match self.limit {
+        match self.mode.limit {
+            Some(_) if self.mode.is_check => self.check_limited_commit().await.map(Some),
             Some(_) => self.commit_limited(records.len()).await,
             None => Ok(None),
         }
@@ -296,7 +300,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let is_new = |record: &Record| record.offset >= next_offset;
         let first = records.iter().position(is_new).unwrap_or(records.len());
         let records = &records[first..];
-        match &self.limit {
+        match &self.mode.limit {
             Some(limit) => &records[..records.len().min(limit.max_records)],
             None => records,
         }
@@ -316,8 +320,29 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             })));
         }
         let stored = self.committer.commit_state().stored_position().offset;
-        self.limit.take_if(|limit| stored >= limit.end_offset);
+        let limit = &mut self.mode.limit;
+        limit.take_if(|limit| stored >= limit.end_offset);
         Ok(ended)
+    }
+
+    /// Commits what was folded before a record that follows a record which is left out.
+    async fn commit_before_left_out(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
+        let ended = self.commit_all().await?;
+        self.core.record_awaited_commit();
+        Ok(ended)
+    }
+
+    /// Checks whether the store would commit the one record that was just folded.
+    async fn check_limited_commit(&mut self) -> Result<SessionEnd, WorkerError> {
+        let checked = self.committer.check_commit_unless_stopped(&mut self.core);
+        let end = checked.await?;
+        Ok(match end {
+            SessionEnd::DataRefused(refused) => SessionEnd::DataRefused(RefusedCommit {
+                record_count: Some(1),
+                ..refused
+            }),
+            end => end,
+        })
     }
 
     /// Loads what the core requests, or returns how the session ends.

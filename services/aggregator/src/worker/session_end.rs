@@ -13,4 +13,7 @@ pub(super) enum SessionEnd {
     OutOfRange,
     /// The store refuses the data of a commit.
     DataRefused(RefusedCommit),
+    /// The store accepts a commit in which the record at fault is left out. Nothing was stored or
+    /// announced.
+    LeaveOutChecked,
 }

@@ -113,6 +113,10 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
+    async fn check_commit(&self, _: &PartitionTransaction) -> Result<CommitOutcome, StoreError> {
+        pending().await
+    }
+
     async fn snapshot(&self) -> Result<FreezableReader, StoreError> {
         pending().await
     }

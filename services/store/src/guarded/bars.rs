@@ -126,6 +126,15 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
             .await
     }
 
+    async fn check_commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
+        self.guarded
+            .long_call(self.guarded.store.check_commit(transaction))
+            .await
+    }
+
     async fn snapshot(&self) -> Result<Self::Snapshot, StoreError> {
         let snapshot = self.guarded.call(self.guarded.store.snapshot()).await?;
         Ok(GuardedStore::new(snapshot, self.guarded.guard.clone()))

@@ -153,6 +153,17 @@ impl BarStore for SqliteBarStore {
         Ok(outcome)
     }
 
+    async fn check_commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
+        let mut write_transaction = self.writer.begin().await?;
+        let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
+        let outcome = write_transaction.convert_and_count_error(outcome)?;
+        write_transaction.rollback().await?;
+        Ok(outcome)
+    }
+
     async fn snapshot(&self) -> Result<SqliteBarReader, StoreError> {
         let readers = ReaderPool::snapshot(Arc::clone(self.file())).await?;
         Ok(SqliteBarReader::new(readers))

@@ -113,6 +113,16 @@ impl TimescaleBarStore {
         let connection = self.writers.acquire().await?;
         connection.begin().await
     }
+
+    /// Begins a transaction that writes bars, with the table where they are staged. Dropping the
+    /// connection rolls it back.
+    async fn begin_commit(&self) -> Result<CloseOnDropConnection, StoreError> {
+        let mut connection = self.writers.acquire().await?;
+        if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
+            return connection.return_to_pool_if_ok(Err(error));
+        }
+        connection.begin().await
+    }
 }
 
 impl BarStore for TimescaleBarStore {
@@ -147,11 +157,7 @@ impl BarStore for TimescaleBarStore {
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         let started = CommitStopwatch::start();
-        let mut connection = self.writers.acquire().await?;
-        if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
-            return connection.return_to_pool_if_ok(Err(error));
-        }
-        let mut connection = connection.begin().await?;
+        let mut connection = self.begin_commit().await?;
         let outcome = commit::write_transaction(connection.session(), transaction).await;
         let ending = match outcome {
             Ok(CommitOutcome::Conflict) => TransactionEnding::Rollback,
@@ -164,6 +170,17 @@ impl BarStore for TimescaleBarStore {
             metrics.commit_seconds.record(started.elapsed());
         }
         Ok(outcome)
+    }
+
+    async fn check_commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
+        let mut connection = self.begin_commit().await?;
+        let outcome = commit::write_transaction(connection.session(), transaction).await;
+        connection
+            .end_transaction(outcome, TransactionEnding::Rollback)
+            .await
     }
 
     async fn snapshot(&self) -> Result<TimescaleBarReader, StoreError> {

@@ -60,6 +60,7 @@ macro_rules! bars_contract {
                 a_partition_begins_at_its_epoch,
                 a_transaction_is_committed_once,
                 a_conflict_writes_nothing,
+                checking_a_commit_writes_nothing,
                 one_of_two_workers_commits_each_transaction,
                 partitions_commit_side_by_side,
                 a_snapshot_is_consistent,

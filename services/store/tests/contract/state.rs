@@ -79,6 +79,29 @@ pub(crate) async fn a_transaction_is_committed_once(store: &impl BarStore) {
     );
 }
 
+pub(crate) async fn checking_a_commit_writes_nothing(store: &impl BarStore) {
+    let state = store.load_or_create_partition(0, 1).await.unwrap();
+    let mut transaction = step(0, 0, 10);
+    transaction.bars = vec![bar(
+        &instrument("binance:BTCUSDT"),
+        Interval::M1,
+        0,
+        1,
+        false,
+    )];
+    for _ in 0..2 {
+        let outcome = store.check_commit(&transaction).await.unwrap();
+        assert_eq!(outcome, CommitOutcome::Committed);
+        let again = store.load_or_create_partition(0, 1).await.unwrap();
+        assert_eq!(again.progress, state.progress);
+        assert_eq!(again.open_bars, []);
+    }
+    let outcome = store.check_commit(&step(0, 5, 10)).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Conflict);
+    let outcome = store.commit(&transaction).await.unwrap();
+    assert_eq!(outcome, CommitOutcome::Committed);
+}
+
 pub(crate) async fn a_conflict_writes_nothing(store: &impl BarStore) {
     commit_step(store, step(0, 0, 5)).await;
     let btc = instrument("binance:BTCUSDT");

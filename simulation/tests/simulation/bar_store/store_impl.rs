@@ -89,6 +89,10 @@ impl BarStore for SimBarStore {
         if !self.compare_and_set(transaction, &mut next) {
             return Ok(CommitOutcome::Conflict);
         }
+        self.check_bars(transaction)?;
+        if self.mutant == Some(Mutant::CommitLost) && self.reader.random.one_in(20) {
+            return Ok(CommitOutcome::Committed);
+        }
         if self.mutant == Some(Mutant::PositionBeforeState) {
             self.reader.state.lock().unwrap().history.push(next);
             self.reader.random.pause(10).await;
@@ -100,6 +104,19 @@ impl BarStore for SimBarStore {
         if self.is_answer_lost() {
             return Err(SimBarReader::unavailable("the answer was lost"));
         }
+        Ok(CommitOutcome::Committed)
+    }
+
+    async fn check_commit(
+        &self,
+        transaction: &PartitionTransaction,
+    ) -> Result<CommitOutcome, StoreError> {
+        self.reader.simulate_call().await?;
+        let mut next = self.read_stored(StoredState::clone);
+        if !self.compare_and_set(transaction, &mut next) {
+            return Ok(CommitOutcome::Conflict);
+        }
+        self.check_bars(transaction)?;
         Ok(CommitOutcome::Committed)
     }
 

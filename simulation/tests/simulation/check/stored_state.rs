@@ -53,6 +53,7 @@ pub(super) fn compare_marks(
             let marked = MarkedMinute {
                 up_to: mark.up_to,
                 amendments: mark.amendments,
+                force: mark.force,
             };
             (key.clone(), marked)
         })
@@ -86,7 +87,11 @@ pub(super) fn compare_outcomes(
     }
     for (at, outcome) in &oracle.outcomes {
         let times = left_out.get(at).copied().unwrap_or(0);
-        if u32::from(*outcome == RecordOutcome::Excluded) != times {
+        let is_left_out = matches!(
+            outcome,
+            RecordOutcome::Excluded | RecordOutcome::LeftOutRefold
+        );
+        if u32::from(is_left_out) != times {
             return Err(format!(
                 "record {at:?} is {outcome:?} and was left out {times} times"
             ));

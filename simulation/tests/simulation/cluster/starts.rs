@@ -61,9 +61,15 @@ impl SimCluster {
     /// Adopts the current epoch of the log, as an aggregator does when it starts.
     pub fn adopt_current_epoch(&mut self) {
         if self.bars.adopt_epoch(self.trades_log.current_epoch()) {
-            let fresh = |partition| Oracle::new(partition, PARTITIONS, 1);
-            self.oracles = (0..PARTITIONS).map(fresh).collect();
+            self.renew_oracles();
         }
+    }
+
+    /// Begins the oracles anew.
+    pub fn renew_oracles(&mut self) {
+        let refuses_price = self.bars.refuses_price();
+        let fresh = |partition| Oracle::new(partition, PARTITIONS, refuses_price);
+        self.oracles = (0..PARTITIONS).map(fresh).collect();
     }
 
     pub fn start(&mut self, role: Role) {
@@ -94,6 +100,7 @@ impl SimCluster {
                 commit_interval: Duration::from_millis(self.random.below(400) + 20),
                 call_timeout: Duration::from_secs(2),
                 max_backoff: Duration::from_millis(400),
+                max_left_out_per_hour: usize::MAX,
                 max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..WorkerConfig::default()
             },

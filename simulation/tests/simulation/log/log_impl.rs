@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use clock::Clock;
 use eventlog::{Log, LogError, NewRecord, OffsetBounds, RecordBatch};
+use schemas::TradesTopicRecord;
 
 use super::SimLog;
 use crate::random::next_turn;
@@ -40,6 +41,10 @@ impl Log for SimLog {
         self.random.pause(2).await;
         if self.is_fault_due(20) {
             return Err(LogError::Busy { pending_bytes: 1 });
+        }
+        if self.drops_left_out && entries.iter().all(is_left_out_record) {
+            let end = self.end(partition);
+            return Ok(end..end);
         }
         let count = entries.len() as u64;
         let ticket = {
@@ -160,4 +165,9 @@ impl Log for SimLog {
             end: held.records.len() as u64,
         })
     }
+}
+
+fn is_left_out_record(record: &NewRecord) -> bool {
+    let decoded = TradesTopicRecord::decode(&record.value);
+    matches!(decoded, Ok(TradesTopicRecord::LeftOut(_)))
 }

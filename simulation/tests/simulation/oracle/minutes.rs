@@ -2,9 +2,9 @@
 
 use eventlog::Record;
 use market::{
-    Amendment, AmendmentKind, Bar, HOUR_NS, Instrument, Interval, Position, Trade, Window,
+    Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, Trade, Window,
 };
-use schemas::{Refold, Repair};
+use schemas::{LeftOut, Refold, Repair};
 
 use super::{CountedAmendment, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into};
 
@@ -15,18 +15,21 @@ impl Oracle {
         time_ns: i64,
         offset: u64,
         amendments: u64,
+        force: bool,
     ) {
         let minute_ns = Interval::M1.window_containing(time_ns).start_ns;
         let marked = self.marked_minutes.entry((instrument.clone(), minute_ns));
         let marked = marked.or_insert(MarkedMinute {
             up_to: Position::default(),
             amendments: 0,
+            force: false,
         });
         marked.up_to = Position {
             epoch: self.epoch,
             offset: offset + 1,
         };
         marked.amendments += amendments;
+        marked.force |= force;
     }
 
     pub(super) fn apply_amendment(
@@ -72,7 +75,7 @@ impl Oracle {
                     self.append_time_ns,
                 ));
             }
-            _ => self.mark_minute(&instrument, trade.time_ns, record.offset, 1),
+            _ => self.mark_minute(&instrument, trade.time_ns, record.offset, 1, false),
         }
         self.counted_amendments.push(CountedAmendment {
             amendment: amendment.clone(),
@@ -107,10 +110,41 @@ impl Oracle {
         }
         let mut minute_ns = repair.start_ns;
         while minute_ns < repair.end_ns {
-            self.mark_minute(&instrument, minute_ns, record.offset, 0);
+            self.mark_minute(&instrument, minute_ns, record.offset, 0, repair.force);
             minute_ns += market::MINUTE_NS;
         }
         RecordOutcome::NotATick
+    }
+
+    pub(super) fn apply_left_out(&mut self, record: &Record, left_out: LeftOut) -> RecordOutcome {
+        let start_ns = left_out.start_ns;
+        let outcome = match left_out.is_refold {
+            false => self.apply_repair(
+                record,
+                Repair {
+                    start_ns,
+                    end_ns: start_ns + market::MINUTE_NS,
+                    force: true,
+                },
+            ),
+            true => RecordOutcome::NotATick,
+        };
+        let at = self.position_of(record);
+        let found = self.instrument(record);
+        let Some(instrument) = found.filter(|_| !self.dead_letters.contains(&at)) else {
+            return outcome;
+        };
+        let containing = |window: &Window| {
+            left_out.is_refold && *window == window.interval.window_containing(start_ns)
+        };
+        for ((of, window), row) in &mut self.bars {
+            if *of == instrument && (!row.closed || containing(window)) {
+                row.provable &= !containing(window);
+                row.through = at;
+                self.changed.push((of.clone(), *window));
+            }
+        }
+        outcome
     }
 
     pub(super) fn apply_refold(&mut self, record: &Record, refold: &Refold) -> RecordOutcome {
@@ -125,28 +159,78 @@ impl Oracle {
             self.refolds.1 += 1;
             return RecordOutcome::NotATick;
         };
-        self.refolds.0 += 1;
-        self.marked_minutes.remove(&key);
         let minute = Interval::M1.window_containing(refold.start_ns);
         let (bar, admitted) = self.fold_minute(&instrument, minute, up_to);
+        self.marked_minutes.remove(&key);
+        if bar
+            .as_ref()
+            .is_some_and(|bar| self.is_left_out(record, bar.high))
+        {
+            return RecordOutcome::LeftOutRefold;
+        }
+        self.refolds.0 += 1;
         let (amendments, offset) = (marked.amendments, record.offset);
-        self.replace_bar(&instrument, minute, (bar, admitted), amendments, offset);
+        let first_append_ns = refold.bar.first_append_ns.min(self.append_time_ns);
+        if marked.force {
+            self.insert_empty_bar_if_absent(&instrument, minute, first_append_ns);
+        }
+        let has_bar = self.bars.contains_key(&(instrument.clone(), minute));
+        self.replace_bar(
+            &instrument,
+            minute,
+            (bar, admitted, true),
+            amendments,
+            offset,
+        );
         for pair in Interval::ALL.windows(2) {
             let parent = pair[1].window_containing(refold.start_ns);
             let mut bar: Option<Bar> = None;
-            let mut admitted = 0;
+            let (mut admitted, mut provable) = (0, true);
+            if has_bar {
+                self.insert_empty_bar_if_absent(&instrument, parent, first_append_ns);
+            }
             let mut start_ns = parent.start_ns;
             while start_ns < parent.end_ns() {
                 let child = (instrument.clone(), pair[0].window_containing(start_ns));
                 let child = self.bars.get(&child);
                 admitted += child.map_or(0, |row| row.bar.admitted);
+                provable &= child.is_none_or(|row| row.provable);
                 let traded = child.filter(|row| row.bar.trades > 0);
                 merge_into(&mut bar, traded.map(|row| &row.bar));
                 start_ns += pair[0].length_ns();
             }
-            self.replace_bar(&instrument, parent, (bar, admitted), amendments, offset);
+            let bar = (bar, admitted, provable);
+            self.replace_bar(&instrument, parent, bar, amendments, offset);
         }
         RecordOutcome::NotATick
+    }
+
+    /// Inserts a bar without trades, as a refold of a minute does that has to have a bar.
+    fn insert_empty_bar_if_absent(
+        &mut self,
+        instrument: &Instrument,
+        window: Window,
+        first_append_ns: i64,
+    ) {
+        let key = (instrument.clone(), window);
+        if self.bars.contains_key(&key) {
+            return;
+        }
+        let symbol = self.symbols.get(instrument);
+        let closed = symbol.is_some_and(|symbol| window.end_ns() <= symbol.closed_until_ns);
+        if !closed {
+            let open = self.open.entry(instrument.clone()).or_default();
+            open.push(window);
+        }
+        let row = BarRow {
+            window,
+            bar: Bar::empty(window.start_ns, 0, first_append_ns),
+            closed,
+            revision: 0,
+            provable: true,
+            through: Position::default(),
+        };
+        self.bars.insert(key, row);
     }
 
     /// Folds the trades of a minute. Amendments before `up_to` apply to the trades before it.
@@ -203,7 +287,7 @@ impl Oracle {
         &mut self,
         instrument: &Instrument,
         window: Window,
-        (bar, admitted): (Option<Bar>, u64),
+        (bar, admitted, provable): (Option<Bar>, u64, bool),
         amendments: u64,
         offset: u64,
     ) {
@@ -215,6 +299,7 @@ impl Oracle {
         let first_append_ns = row.bar.first_append_ns;
         row.bar = bar.unwrap_or_else(|| Bar::empty(window.start_ns, admitted, first_append_ns));
         row.bar.admitted = admitted;
+        row.provable = provable;
         row.bar.first_append_ns = first_append_ns;
         row.revision += if row.closed { amendments } else { 0 };
         row.through = Position {

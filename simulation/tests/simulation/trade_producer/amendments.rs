@@ -21,7 +21,7 @@ impl ProducerRecordGenerator {
             self.named.len() - 1 - skip
         };
         let (instrument, mut trade) = self.named[place].clone();
-        trade.price = random_decimal(&random, random.one_in(40));
+        trade.price = self.random_price(random.one_in(40));
         trade.quantity = (!random.one_in(5)).then(|| random_decimal(&random, false));
         trade.side = *random.choose(&[None, Some(Side::Buy), Some(Side::Sell)]);
         if random.one_in(20) {
@@ -66,7 +66,7 @@ impl ProducerRecordGenerator {
         } else {
             let minutes = i64::try_from(self.random.below(5) + 1).unwrap();
             TradesTopicRecord::Repair(Repair {
-                force: false,
+                force: self.random.one_in(4),
                 start_ns: minute_ns,
                 end_ns: minute_ns + minutes * MINUTE_NS,
             })

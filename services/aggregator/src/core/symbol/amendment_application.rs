@@ -1,7 +1,9 @@
 //! Applying edits, cancels and repairs to a symbol.
 
-use market::{Amendment, Instrument, Interval, RejectReason, Trade, VenueSettings, Window};
-use schemas::Repair;
+use market::{
+    Amendment, Instrument, Interval, MINUTE_NS, RejectReason, Trade, VenueSettings, Window,
+};
+use schemas::{LeftOut, Repair};
 use store::PendingAmendmentRow;
 
 use super::id_set_keys::{amendment_id_set_key, trade_id_set_key};
@@ -94,6 +96,29 @@ impl AmendmentApplication<'_> {
             self.bars
                 .mark_minute_dirty(minute.start_ns, 0, repair.force, at);
         }
+        Admission::Counted { late: false }
+    }
+
+    /// Marks the minute of a record that is left out to be refolded, whatever its ticks show. If
+    /// that record is a refold, the minute keeps its bar and cannot be proved any more.
+    pub(crate) fn apply_left_out(&mut self, left_out: LeftOut) -> Admission {
+        let start_ns = left_out.start_ns;
+        if !left_out.is_refold {
+            return self.mark_minutes_for_repair(Repair {
+                start_ns,
+                end_ns: start_ns + MINUTE_NS,
+                force: true,
+            });
+        }
+        self.bars.merge_accumulator_into_bars(self.at);
+        let mut requests = Vec::new();
+        for interval in Interval::ALL {
+            requests.extend(self.mark_bar_used_or_request(interval.window_containing(start_ns)));
+        }
+        if !requests.is_empty() {
+            return Admission::Blocked(requests);
+        }
+        self.bars.mark_unprovable(start_ns, self.at);
         Admission::Counted { late: false }
     }
 

@@ -225,6 +225,18 @@ impl BarsInMemory {
         }
     }
 
+    /// Records that a record changed every open window, without another change.
+    pub(crate) fn renew_open_windows(&mut self, at: AppliedAt) {
+        for window in &self.open {
+            let entry = self.cached.get_mut(window);
+            let entry = entry.expect("an open window is in memory");
+            let row = entry.row.as_mut().expect("an open window has a bar");
+            row.through = at.position();
+            entry.used = at.generation();
+            self.changed.add(*window, &mut entry.changes);
+        }
+    }
+
     /// Replaces the bar of a minute, and the bars of the longer windows that contain it by the sum
     /// of their children. Returns the least end of the windows that this opens.
     pub(crate) fn replace_minute_and_get_earliest_new_open_end(

@@ -311,14 +311,25 @@ impl SymbolBars {
 
     /// Leaves out a refold whose result cannot be stored. Returns whether its minute was dirty with
     /// the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &Refold, at: AppliedAt) -> bool {
-        if !self.dirty.matches_mark(refold) {
-            return false;
+    pub(crate) fn leave_out_refold(&mut self, refold: &Refold) -> bool {
+        let is_dirty = self.dirty.matches_mark(refold);
+        if is_dirty {
+            self.dirty.take_mark(refold.start_ns);
         }
+        is_dirty
+    }
+
+    /// Records that the bars of a minute, and of the longer windows that contain it, cannot be
+    /// proved any more. Closed windows have to be in memory.
+    pub(crate) fn mark_unprovable(&mut self, minute_start_ns: i64, at: AppliedAt) {
         self.merge_accumulator_into_bars(at);
-        self.dirty.take_mark(refold.start_ns);
-        self.windows.mark_unprovable(refold.start_ns, at);
-        true
+        self.windows.mark_unprovable(minute_start_ns, at);
+    }
+
+    /// Records that this record changed every open window, without another change.
+    pub(crate) fn renew_open_windows(&mut self, at: AppliedAt) {
+        self.merge_accumulator_into_bars(at);
+        self.windows.renew_open_windows(at);
     }
 
     /// Returns whether any dirty minute has no refold requested.
