@@ -5,6 +5,7 @@
 //! RFC 3339 UTC as text. A client ignores members that it does not know.
 
 mod bars;
+mod duplicates;
 mod page;
 mod problem;
 mod stream;
@@ -14,6 +15,7 @@ mod venues;
 mod version;
 
 pub use bars::{BarJson, PositionJson};
+pub use duplicates::{DuplicateJson, DuplicatePageJson};
 pub use page::PageJson;
 pub use problem::ProblemJson;
 pub use stream::{
@@ -21,8 +23,8 @@ pub use stream::{
 };
 pub use symbols::{PriceJson, SymbolJson};
 pub use trades::{
-    AmendmentResponseJson, RejectedSubmissionProblemJson, RejectedTradeJson, RepairResponseJson,
-    SubmissionResponseJson, TradeJson,
+    AmendmentResponseJson, AppendedOffsetsJson, RejectedSubmissionProblemJson, RejectedTradeJson,
+    RepairResponseJson, SubmissionResponseJson, TradeJson,
 };
 pub use venues::{IdGapJson, VenueSettingsJson};
 pub use version::VersionJson;

@@ -36,6 +36,23 @@ pub struct SubmissionResponseJson {
     pub rejected_total: u64,
     /// The first rejected elements, ascending by index.
     pub rejected: Vec<RejectedTradeJson>,
+    /// Where the log holds the accepted trades, ascending by partition.
+    #[serde(default)]
+    pub appended: Vec<AppendedOffsetsJson>,
+}
+
+/// Where a partition of the log holds the accepted trades of a request. Records of other senders
+/// may lie between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppendedOffsetsJson {
+    /// The partition.
+    pub partition: u32,
+    /// The epoch of the log.
+    pub epoch: u64,
+    /// The offset of the first of them.
+    pub first_offset: u64,
+    /// One past the offset of the last of them.
+    pub end_offset: u64,
 }
 
 /// The response to `POST /api/v1/trades` if every element was rejected: a problem with the list.

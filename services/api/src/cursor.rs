@@ -21,6 +21,8 @@ pub(crate) enum CursorKind {
     Symbols,
     /// Gaps between ids.
     Gaps,
+    /// Duplicates.
+    Duplicates,
 }
 
 impl CursorKind {
@@ -30,6 +32,7 @@ impl CursorKind {
             Self::Trades => 't',
             Self::Symbols => 's',
             Self::Gaps => 'g',
+            Self::Duplicates => 'd',
         }
     }
 }

@@ -10,6 +10,7 @@ mod body;
 mod body_budget;
 mod cursor;
 mod deferred_router;
+mod duplicates;
 mod follower;
 mod hub;
 mod json_response;

@@ -18,7 +18,9 @@ use crate::metrics::measure_request;
 use crate::operations::ProbesAndMetrics;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
-use crate::{amend, bars, operations, repairs, stream, submit, symbols, trades, venues};
+use crate::{
+    amend, bars, duplicates, operations, repairs, stream, submit, symbols, trades, venues,
+};
 
 /// How long a request may take, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,6 +33,10 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
     Router::new()
         .route("/api/v1/bars/{venue}/{symbol}", get(bars::list_bars))
         .route("/api/v1/trades/{venue}/{symbol}", get(trades::list_trades))
+        .route(
+            "/api/v1/duplicates/{venue}/{symbol}",
+            get(duplicates::list_duplicates),
+        )
         .route("/api/v1/trades", post(submit::post_trades))
         .route(
             "/api/v1/trades/{venue}/{symbol}/{id}",

@@ -14,7 +14,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use backend::Backend;
 use bytes::Bytes;
-use schemas::api::{RejectedSubmissionProblemJson, SubmissionResponseJson};
+use eventlog::Log;
+use schemas::api::{AppendedOffsetsJson, RejectedSubmissionProblemJson, SubmissionResponseJson};
 use tokio::task::spawn_blocking;
 
 pub(crate) use self::fields::{VALUE_NAMES, parse_scope, parse_trade_values};
@@ -50,7 +51,19 @@ pub(crate) async fn post_trades<B: Backend>(
     let trades = std::mem::take(&mut submission.trades);
     let appended = state.producer.append(trades).await?;
     submission.add_rejected(&appended.rejected);
-    Ok(submission_response(appended.accepted, submission))
+    let epoch = state.log.epoch();
+    let offsets = appended.appended.into_iter();
+    let offsets = offsets.map(|(partition, offsets)| AppendedOffsetsJson {
+        partition,
+        epoch,
+        first_offset: offsets.start,
+        end_offset: offsets.end,
+    });
+    Ok(submission_response(
+        appended.accepted,
+        submission,
+        offsets.collect(),
+    ))
 }
 
 async fn parse_trades_body(
@@ -71,13 +84,18 @@ async fn parse_trades_body(
         .map_err(|error| Problem::internal_error(&error))?
 }
 
-fn submission_response(accepted: usize, submission: TradeSubmission) -> Response {
+fn submission_response(
+    accepted: usize,
+    submission: TradeSubmission,
+    appended: Vec<AppendedOffsetsJson>,
+) -> Response {
     let (rejected_total, rejected) = (submission.rejected_total, submission.rejected);
     if accepted > 0 || rejected.is_empty() {
         let outcome = SubmissionResponseJson {
             accepted: accepted as u64,
             rejected_total,
             rejected,
+            appended,
         };
         return json_response(StatusCode::OK, &outcome);
     }

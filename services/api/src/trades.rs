@@ -16,6 +16,7 @@ use store::Tick;
 
 use self::page::trade_page;
 use self::request::{LastTradeOfPage, ListTradesRequest};
+pub(crate) use self::slices::TimeSlices;
 use self::source::FoldedTradeReader;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
@@ -57,7 +58,8 @@ pub(crate) async fn list_trades<B: Backend>(
     Ok(json_response(StatusCode::OK, &page))
 }
 
-fn trade_json(tick: &Tick, partition: u32) -> TradeJson {
+/// Returns the trade of a tick.
+pub(crate) fn trade_json(tick: &Tick, partition: u32) -> TradeJson {
     let trade = &tick.trade;
     let position = RecordPosition {
         partition,

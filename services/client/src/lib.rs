@@ -12,7 +12,7 @@ mod rest;
 mod stream;
 
 pub use path::path_segment;
-pub use rest::{Method, RestClient, RestError, RestResponse};
+pub use rest::{DuplicateQuery, Method, RestClient, RestError, RestResponse};
 pub use stream::{
     AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClientState,
     StreamEncoding, StreamPosition, StreamProtocolError, StreamSocket, all_bars_request_path,

@@ -1,5 +1,6 @@
 //! Requests over REST.
 
+mod duplicate_query;
 mod error;
 mod operations;
 mod response;
@@ -13,6 +14,7 @@ use ureq::http::{Request, Uri};
 
 pub use ureq::http::Method;
 
+pub use self::duplicate_query::DuplicateQuery;
 pub use self::error::RestError;
 pub use self::response::RestResponse;
 

@@ -111,8 +111,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             }
         };
         let entries: Vec<_> = records.iter().map(entry).collect();
-        self.append_durably(self.partition_of(instrument), || entries.clone())
-            .await
+        let appended = self.append_durably(self.partition_of(instrument), || entries.clone());
+        Ok(appended.await?.start)
     }
 
     fn partition_of(&self, instrument: &Instrument) -> PartitionId {

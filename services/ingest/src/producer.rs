@@ -1,6 +1,7 @@
 //! Appending trades and settings.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -43,6 +44,9 @@ pub struct AppendResult {
     pub accepted: usize,
     /// The indexes of the rejected trades, ascending, with the reasons.
     pub rejected: Vec<(usize, RejectReason)>,
+    /// Where the partitions hold the appended trades, ascending by partition. Records of other
+    /// writers may lie between them.
+    pub appended: Vec<(PartitionId, Range<Offset>)>,
 }
 
 impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
@@ -141,13 +145,15 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let partitioned =
             validate_and_partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
         drop(trades);
-        self.append_partitions(&partitioned.partitions, &routes)
+        let appended = self
+            .append_partitions(&partitioned.partitions, &routes)
             .await?;
         self.metrics.count_accepted(partitioned.accepted);
         self.count_rejected(&partitioned.rejected);
         Ok(AppendResult {
             accepted: partitioned.accepted,
             rejected: partitioned.rejected,
+            appended,
         })
     }
 
@@ -202,7 +208,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         };
         let offset = self
             .append_durably(DECIDING_PARTITION, || vec![record.clone()])
-            .await?;
+            .await?
+            .start;
         // Another process may have appended a declaration before this one.
         if let Some(first) =
             load_declared_settings(&self.log, &self.reader, venue, Some(offset)).await?
@@ -225,29 +232,30 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         partitions: &[PartitionRecords],
         routes: &[InstrumentRoute],
-    ) -> Result<(), IngestError> {
+    ) -> Result<Vec<(PartitionId, Range<Offset>)>, IngestError> {
         let appends = partitions.iter().map(|records| {
             self.append_durably(records.partition, || records.to_new_records(routes))
         });
         // All appends are awaited even if one fails, so that none is dropped halfway.
-        for result in join_all(appends).await {
-            result?;
-        }
-        Ok(())
+        let results = join_all(appends).await;
+        let appended = partitions.iter().zip(results);
+        appended
+            .map(|(records, offsets)| Ok((records.partition, offsets?)))
+            .collect()
     }
 
     /// Appends to one partition; retries until the deadline while the log is busy. Returns the
-    /// offset of the first record.
+    /// offsets of the records.
     pub(crate) async fn append_durably(
         &self,
         partition: PartitionId,
         new_records: impl Fn() -> Vec<NewRecord>,
-    ) -> Result<Offset, IngestError> {
+    ) -> Result<Range<Offset>, IngestError> {
         let policy = RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).give_up_after(self.deadline);
         let begin_ns = self.clock.monotonic_ns();
         let append = || self.log.append(partition, new_records());
         match retry(&self.clock, &policy, LogError::is_transient, append).await {
-            Ok(appended) => Ok(appended.start),
+            Ok(appended) => Ok(appended),
             Err(error) if error.is_transient() => {
                 tracing::warn!(partition, %error, "gave up appending");
                 let waited_ns = self.clock.monotonic_ns().saturating_sub(begin_ns);

@@ -3,6 +3,7 @@
 mod config;
 mod decimal;
 mod insert;
+mod lookup;
 mod migrate;
 mod read;
 mod server;
@@ -17,7 +18,7 @@ pub use self::config::ClickHouseConfig;
 use self::server::ClickHouseServer;
 use crate::metrics::CommitStopwatch;
 use crate::tick_store::hour_start_ns;
-use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickStore};
+use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickLookup, TickStore};
 
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
@@ -125,14 +126,17 @@ impl TickStore for ClickHouseTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read_ticks(
-            &self.server,
-            instrument,
-            hour_start_ns(start_ns),
-            start_ns,
-            end_ns,
-        )
-        .await
+        read::read_ticks(&self.server, instrument, start_ns, end_ns).await
+    }
+
+    async fn read_matching(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+        lookup: &TickLookup,
+    ) -> Result<Vec<Tick>, StoreError> {
+        lookup::read_matching_ticks(&self.server, instrument, start_ns, end_ns, lookup).await
     }
 
     /// Repeated rows that the server has not merged yet are each counted.

@@ -6,6 +6,7 @@
 //! [`AmendmentIndex`] to a history that is read piece by piece.
 
 mod amendment_index;
+mod conflict;
 mod seen_ids;
 mod seen_ids_key;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use market::{HORIZON_NS, Position, VenueSettings};
 
 pub use self::amendment_index::AmendmentIndex;
+pub use self::conflict::{DuplicateComparison, DuplicateTick, TradeField, differing_fields};
 use self::seen_ids::SeenIds;
 use self::seen_ids_key::SeenIdsKey;
 pub use self::unmatched::UnmatchedDuplicate;

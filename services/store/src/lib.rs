@@ -16,6 +16,7 @@ mod clickhouse;
 mod compression;
 mod current;
 mod error;
+mod first_deliveries;
 mod guarded;
 mod hot_store;
 mod id_chunk;
@@ -26,6 +27,7 @@ mod password;
 mod redis;
 mod sqlite;
 mod state;
+mod tick_lookup;
 mod tick_store;
 mod timescale;
 mod topic_generation;
@@ -33,10 +35,12 @@ mod topic_generation;
 pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AdmittedTrades, AmendmentIndex, TickClassifier, TickInclusion, UnmatchedDuplicate,
-    find_verdict, trades_admitted_and_current, trades_current,
+    AdmittedTrades, AmendmentIndex, DuplicateComparison, DuplicateTick, TickClassifier,
+    TickInclusion, TradeField, UnmatchedDuplicate, differing_fields, find_verdict,
+    trades_admitted_and_current, trades_current,
 };
 pub use error::StoreError;
+pub use first_deliveries::{FirstDeliveryFinder, load_excluded_ranges};
 pub use guarded::{GuardedBarStore, GuardedStore};
 pub use hot_store::{MemoryNewestPriceStore, NewestPrice, NewestPriceStore};
 pub use metrics::StoreMetrics;
@@ -47,6 +51,7 @@ pub use state::{
     IdSetRow, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
     PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickVerdict, VenueRow,
 };
+pub use tick_lookup::TickLookup;
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};
 pub use timescale::{
     TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use market::{Amendment, HOUR_NS, Instrument, Position, Trade};
 
 use crate::error::StoreError;
+use crate::tick_lookup::TickLookup;
 
 /// A record of `trades` to archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +103,30 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         start_ns: i64,
         end_ns: i64,
     ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send;
+
+    /// Returns those of the ticks that [`TickStore::read`] returns whose trades `lookup` matches,
+    /// in order of their positions.
+    fn read_matching(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+        lookup: &TickLookup,
+    ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send {
+        async move {
+            let hours = self.hours_with_max_tick_counts(instrument, start_ns, end_ns);
+            let mut found = Vec::new();
+            for (hour_ns, _) in hours.await? {
+                let hour_end_ns = hour_ns.saturating_add(HOUR_NS);
+                let (from_ns, to_ns) = (hour_ns.max(start_ns), hour_end_ns.min(end_ns));
+                let mut ticks = self.read(instrument, from_ns, to_ns).await?;
+                ticks.retain(|tick| lookup.matches(&tick.trade));
+                found.append(&mut ticks);
+            }
+            found.sort_by_key(|tick| tick.position);
+            Ok(found)
+        }
+    }
 
     /// Returns the first nanoseconds of the hours that have ticks of an instrument in
     /// `[start_ns, end_ns)`, ascending. Each comes with an upper bound of its number of rows.

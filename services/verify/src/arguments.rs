@@ -21,8 +21,9 @@ number of partitions of the topic trades.
 
 Each difference is a line on standard output: instrument, interval, start, field, the stored value,
 the refolded value; a table of counts follows. Bars whose ticks are deleted (they are kept for 7
-days) are counted as not provable. Exit status: 0 if all bars are equal, 1 otherwise, 64 for a bad
-command line.";
+days) are counted as not provable. Duplicates are counted too, and as conflicts those that differ
+from the first delivery in time, price, quantity or side; no bar holds them. Exit status: 0 if all
+bars are equal, 1 otherwise, 64 for a bad command line.";
 
 /// Checks the stored bars: refolds the stored ticks and compares every value of every bar of every
 /// interval.

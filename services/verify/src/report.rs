@@ -21,6 +21,10 @@ pub(crate) struct VerifyReport {
     pub(crate) ticks: u64,
     /// The number of ticks that the fold excluded, by verdict.
     excluded: BTreeMap<&'static str, u64>,
+    /// The number of excluded duplicates that differ from the first delivery.
+    pub(crate) conflicts: u64,
+    /// The number of excluded duplicates whose first delivery is no longer stored.
+    pub(crate) not_comparable: u64,
     /// The number of ticks that are not folded yet.
     pub(crate) undecided: u64,
     pub(crate) trades: u64,
@@ -83,6 +87,12 @@ impl VerifyReport {
         push("ticks read", self.ticks);
         for (verdict, count) in &self.excluded {
             push(&format!("  excluded: {verdict}"), *count);
+            if *verdict == TickVerdict::Duplicate.code() {
+                push("    conflicts", self.conflicts);
+                if self.not_comparable > 0 {
+                    push("    not comparable any more", self.not_comparable);
+                }
+            }
         }
         if self.undecided > 0 {
             push("  not folded yet", self.undecided);
@@ -119,6 +129,14 @@ impl fmt::Display for VerifyReport {
             writeln!(out, "… and {count} more differences")?;
         }
         write!(out, "{}", self.table())?;
+        if self.conflicts > 0 {
+            writeln!(
+                out,
+                "{} duplicates conflict with the first delivery (another time, price, quantity or \
+                 side): GET /api/v1/duplicates/VENUE/SYMBOL?conflicts=true lists them.",
+                format_count(self.conflicts)
+            )?;
+        }
         if self.symbols == 0 {
             return writeln!(out, "No symbol is stored yet: nothing was compared.");
         }
@@ -192,6 +210,7 @@ mod tests {
 symbols                      1
 ticks read              43,342
   excluded: duplicate        1
+    conflicts                0
   edits and cancels          7
 trades                  43,341
 1m bars compared           429

@@ -3,8 +3,8 @@
 use clock::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    AmendmentIndex, BarReader, StoreError, SymbolRow, Tick, TickClassifier, TickInclusion,
-    TickStore, TickVerdict, UnmatchedDuplicate,
+    AmendmentIndex, BarReader, DuplicateComparison, FirstDeliveryFinder, StoreError, SymbolRow,
+    Tick, TickClassifier, TickInclusion, TickStore, TickVerdict, UnmatchedDuplicate,
 };
 
 use crate::arguments::TimeRange;
@@ -39,6 +39,15 @@ struct CheckedSymbol<'a> {
     current_trades: TickClassifier,
     /// The starts of its minutes that are to be refolded, ascending.
     dirty_minutes: Vec<i64>,
+}
+
+/// The ticks of a slice that count, and those that were delivered before.
+#[derive(Default)]
+struct ClassifiedTicks {
+    /// The trades, as they were delivered.
+    trades: Vec<Tick>,
+    amendments: AmendmentIndex,
+    duplicates: Vec<Tick>,
 }
 
 impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
@@ -152,31 +161,43 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             );
             let (partition, next) = (checked.partition, checked.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
-            self.fold_ticks(checked, &ticks);
+            let classified = self.classify_ticks(checked, &ticks);
+            self.count_conflicts(checked, &classified).await?;
+            self.fold_trades(checked, classified);
             self.progress.add_checked_ticks(slice.rows);
         }
         Ok(unmatched)
     }
 
-    /// Folds those of the ticks that count.
-    fn fold_ticks(&mut self, checked: &mut CheckedSymbol<'_>, ticks: &[Tick]) {
+    /// Classifies ticks and counts them.
+    fn classify_ticks(
+        &mut self,
+        checked: &mut CheckedSymbol<'_>,
+        ticks: &[Tick],
+    ) -> ClassifiedTicks {
         let limits = RetentionLimits::new(self.clock.now_ns());
-        let (mut trades, mut amendments) = (Vec::new(), AmendmentIndex::default());
+        let mut classified = ClassifiedTicks::default();
         for tick in ticks {
             let verdict = self.verdicts.verdict_at(checked.partition, tick.position);
             match checked.current_trades.classify(tick, verdict) {
                 TickInclusion::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
                     self.fold.count_amendment(tick);
-                    amendments.insert(tick, &checked.settings);
+                    classified.amendments.insert(tick, &checked.settings);
                 }
-                TickInclusion::Counted => trades.push(tick.clone()),
+                TickInclusion::Counted => classified.trades.push(tick.clone()),
                 TickInclusion::Undecided => self.report.undecided += 1,
-                TickInclusion::Excluded(verdict) => self.report.count_excluded_tick(verdict),
+                TickInclusion::Excluded(verdict) => {
+                    self.report.count_excluded_tick(verdict);
+                    if verdict == TickVerdict::Duplicate {
+                        classified.duplicates.push(tick.clone());
+                    }
+                }
                 TickInclusion::MissedDuplicate
                     if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
                 {
                     self.report.count_excluded_tick(TickVerdict::Duplicate);
+                    classified.duplicates.push(tick.clone());
                 }
                 TickInclusion::MissedDuplicate => {
                     self.report.add_difference(StoredValueDifference {
@@ -189,13 +210,47 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 }
             }
         }
+        self.report.ticks += ticks.len() as u64;
+        classified
+    }
+
+    /// Counts the duplicates that differ from the first delivery of the same trade.
+    async fn count_conflicts(
+        &mut self,
+        checked: &CheckedSymbol<'_>,
+        classified: &ClassifiedTicks,
+    ) -> Result<(), StoreError> {
+        if classified.duplicates.is_empty() {
+            return Ok(());
+        }
+        let snapshot = self.snapshot;
+        let finder = FirstDeliveryFinder {
+            bars: &snapshot.bars,
+            ticks: &snapshot.ticks,
+            instrument: &checked.symbol.instrument,
+            partition: checked.partition,
+            settings: checked.settings,
+            next: checked.next,
+        };
+        let duplicates = classified.duplicates.clone();
+        for duplicate in finder.find(duplicates, &classified.trades).await? {
+            match duplicate.compare() {
+                DuplicateComparison::Same => {}
+                DuplicateComparison::Conflict(_) => self.report.conflicts += 1,
+                DuplicateComparison::NotComparable => self.report.not_comparable += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Folds the trades of one slice.
+    fn fold_trades(&mut self, checked: &CheckedSymbol<'_>, classified: ClassifiedTicks) {
         // A trade and its amendments have the same event time, and so are in the same slice.
-        for mut tick in trades {
-            let is_counted = amendments.apply(&mut tick, &checked.settings);
+        for mut tick in classified.trades {
+            let is_counted = classified.amendments.apply(&mut tick, &checked.settings);
             self.report.trades += u64::from(is_counted);
             self.fold.add_trade(&tick, !is_counted);
         }
-        self.report.ticks += ticks.len() as u64;
     }
 
     fn compare_day(&mut self, checked: &CheckedSymbol<'_>, stored: &DayBars) {

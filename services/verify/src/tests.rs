@@ -9,7 +9,7 @@ use store::{
 };
 
 use self::filled_folder::{FilledFolder, SkippedRole};
-use self::trades::{DAY_START_NS, PARTITIONS, append_cancel, parse_instrument};
+use self::trades::{DAY_START_NS, PARTITIONS, append_cancel, numbered_trade, parse_instrument};
 use crate::report::VerifyReport;
 
 /// Returns the lines of a report that are differences.
@@ -376,6 +376,60 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     assert_differences(&report, &[&line]);
     assert!(difference_lines(&report)[0].contains("stored 0.125, its 30m bars have "));
     assert_eq!(report.difference_count, 1, "{report}");
+}
+
+/// The first delivery may be of the same slice of ticks or of another day, and may have an id or
+/// the identity of its sender. The bars are right all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_that_differ_from_the_first_delivery_are_counted() {
+    let filled = FilledFolder::new().await;
+    let before = filled.verify(&[]).await.unwrap();
+    assert_eq!(
+        (before.conflicts, before.not_comparable),
+        (0, 0),
+        "{before}"
+    );
+    let folder = filled.open_folder().await;
+    let mut sent = Vec::new();
+    for venue in ["ranges", "exact", "bare"] {
+        let first = numbered_trade(venue, 10);
+        let mut later = first.clone();
+        later.price = "77777".parse().unwrap();
+        sent.extend([(venue, first), (venue, later)]);
+    }
+    let mut of_another_day = numbered_trade("ranges", 20);
+    of_another_day.time_ns += 3 * DAY_NS;
+    sent.push(("ranges", of_another_day));
+    filled.send(&folder, sent).await;
+    let running = filled.start_roles(&folder);
+    filled
+        .wait_until_processed(&folder, SkippedRole::None)
+        .await;
+    running.stop().await;
+    folder.close();
+    drop(folder);
+    let report = filled.verify(&[]).await.unwrap();
+    assert!(report.has_no_differences(), "{report}");
+    assert_eq!(
+        (report.conflicts, report.not_comparable),
+        (4, 0),
+        "{report}"
+    );
+    assert_eq!(report.trades, before.trades);
+    let text = report.to_string();
+    assert!(text.contains("    conflicts"), "{text}");
+    assert!(
+        text.contains("\n4 duplicates conflict with the first delivery"),
+        "{text}"
+    );
+    // The first delivery of an id that belongs to no time may lie outside of the range.
+    let later_day = format_time(DAY_START_NS + 3 * DAY_NS);
+    let report = filled.verify(&["--start", &later_day]).await.unwrap();
+    assert_eq!(
+        (report.conflicts, report.not_comparable),
+        (1, 0),
+        "{report}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use market::HOUR_NS;
 
 /// The slices of a range of times, from one end to the other. The caller makes further slices
 /// longer if one held too few ticks, so a gap costs few reads.
-pub(super) struct TimeSlices {
+pub(crate) struct TimeSlices {
     start_ns: i64,
     end_ns: i64,
     step_ns: i64,
@@ -14,7 +14,7 @@ pub(super) struct TimeSlices {
 impl TimeSlices {
     /// Returns the slices of `[start_ns, end_ns)`, a range in an hour that holds `tick_count`
     /// ticks. The first slice should hold about `wanted_ticks` of them.
-    pub(super) fn new(
+    pub(crate) fn new(
         start_ns: i64,
         end_ns: i64,
         tick_count: u64,
@@ -32,7 +32,7 @@ impl TimeSlices {
     }
 
     /// Returns the next slice `[start, end)`; `None` at the end of the range.
-    pub(super) fn next_slice(&mut self) -> Option<(i64, i64)> {
+    pub(crate) fn next_slice(&mut self) -> Option<(i64, i64)> {
         if self.start_ns >= self.end_ns {
             return None;
         }
@@ -46,7 +46,7 @@ impl TimeSlices {
     }
 
     /// Makes further slices four times as long.
-    pub(super) fn lengthen_further_slices(&mut self) {
+    pub(crate) fn lengthen_further_slices(&mut self) {
         self.step_ns = self.step_ns.saturating_mul(4).min(HOUR_NS);
     }
 }

@@ -1,7 +1,7 @@
 //! Trades by time: the ticks that `trades_current` counts as trades.
 
 use market::{Instrument, Position, VenueSettings};
-use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore, trades_current};
+use store::{BarReader, StoreError, Tick, TickStore, load_excluded_ranges, trades_current};
 
 /// The trades of one instrument up to a fixed position of the fold.
 pub(super) struct FoldedTradeReader<'a, R, T> {
@@ -58,27 +58,12 @@ impl<'a, R: BarReader, T: TickStore> FoldedTradeReader<'a, R, T> {
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
         let ticks = self.ticks.read(&self.instrument, start_ns, end_ns).await?;
-        let excluded = self.load_excluded_ranges(&ticks).await?;
+        let excluded = load_excluded_ranges(self.bars, self.partition, &ticks).await?;
         Ok(trades_current(
             ticks,
             &excluded,
             self.next_position,
             &self.settings,
         ))
-    }
-
-    /// Loads the excluded ranges among ticks that are in order of their positions.
-    async fn load_excluded_ranges(&self, ticks: &[Tick]) -> Result<Vec<ExcludedRange>, StoreError> {
-        let mut ranges = Vec::new();
-        let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
-        for run in ticks.chunk_by(same_epoch) {
-            let (first, last) = (run[0].position, run[run.len() - 1].position);
-            let found = self
-                .bars
-                .excluded_ranges(self.partition, first.epoch, first.offset, last.offset + 1)
-                .await?;
-            ranges.extend(found);
-        }
-        Ok(ranges)
     }
 }

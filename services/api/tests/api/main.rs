@@ -5,6 +5,7 @@
 
 mod amend;
 mod bars;
+mod duplicates;
 mod prices;
 mod problems;
 mod repairs;

@@ -44,7 +44,7 @@ async fn a_request_of_rejected_trades_is_a_problem_and_an_empty_one_is_not() {
     let nothing = world.post(JSON, "[]").await;
     assert_eq!(
         nothing.text,
-        r#"{"accepted":0,"rejected_total":0,"rejected":[]}"#
+        r#"{"accepted":0,"rejected_total":0,"rejected":[],"appended":[]}"#
     );
 }
 
@@ -144,7 +144,7 @@ async fn trades_may_be_sent_in_the_compact_form() {
     let response = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
     assert_eq!(
         response.text,
-        r#"{"accepted":100,"rejected_total":0,"rejected":[]}"#
+        r#"{"accepted":100,"rejected_total":0,"rejected":[],"appended":[{"partition":3,"epoch":1,"first_offset":1,"end_offset":101}]}"#
     );
     assert_eq!(world.get("/api/v1/trades/v/C").await.data().len(), 50);
     let cut = &body[..body.len() - 1];

@@ -264,6 +264,11 @@ impl World {
         query.execute(&mut connection).await.unwrap();
     }
 
+    /// Deletes every tick, as if all had expired.
+    pub(crate) async fn delete_ticks(&self) {
+        while self.ticks.delete_expired_batch(i64::MAX).await.unwrap() > 0 {}
+    }
+
     /// Waits until everything in the log is folded and archived.
     pub(crate) async fn wait_until_folded(&self) {
         loop {

@@ -3,13 +3,15 @@
 use market::{IdScheme, IdScope, Symbol, Venue};
 use schemas::TradesBatch;
 use schemas::api::{
-    RejectedSubmissionProblemJson, RepairResponseJson, SubmissionResponseJson, VersionJson,
+    DuplicatePageJson, RejectedSubmissionProblemJson, RepairResponseJson, SubmissionResponseJson,
+    VersionJson,
 };
 use serde_json::json;
 
 use ureq::http::Method;
 
 use super::RestClient;
+use super::duplicate_query::DuplicateQuery;
 use super::error::RestError;
 
 impl RestClient {
@@ -73,6 +75,21 @@ impl RestClient {
         }
     }
 
+    /// Returns one page of the later deliveries of trades.
+    ///
+    /// # Errors
+    /// [`RestError`], which says whether the same request may succeed later.
+    pub fn list_duplicates(
+        &self,
+        query: &DuplicateQuery<'_>,
+    ) -> Result<DuplicatePageJson, RestError> {
+        let response = self.get(&query.to_path())?;
+        match response.status {
+            200 => response.json(),
+            _ => Err(response.to_error()),
+        }
+    }
+
     /// Sends an encoded [`TradesBatch`] and waits until the log holds the trades that it accepts.
     ///
     /// # Errors
@@ -90,6 +107,7 @@ impl RestClient {
                     accepted: 0,
                     rejected_total: submission.rejected_total,
                     rejected: submission.rejected,
+                    appended: Vec::new(),
                 })
             }
             _ => Err(response.to_error()),

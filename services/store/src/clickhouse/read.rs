@@ -2,6 +2,7 @@
 
 use ::clickhouse::Row;
 use ::clickhouse::error::Error;
+use ::clickhouse::query::Query;
 use market::{Amendment, AmendmentKind, Instrument, Position, SenderTradeId, Side, Trade, TradeId};
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use super::insert::{
     SIDE_NONE, SIDE_SELL,
 };
 use super::server::ClickHouseServer;
-use crate::tick_store::sort_and_dedup;
+use crate::tick_store::{hour_start_ns, sort_and_dedup};
 use crate::{StoreError, Tick};
 
 /// After this number of rows the task yields to others.
@@ -43,28 +44,43 @@ struct SelectedTickRow<'a> {
 
 /// Repeated rows that the server has not merged yet are removed by this process and not by `FINAL`:
 /// the result needs another order anyway, so with `FINAL` rows would be sorted twice.
-const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
+pub(super) const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
     WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
     AND time_ns >= ? AND time_ns < ?";
 
-/// Returns the ticks of an instrument within `[start_ns, end_ns)`. `hour_ns` is the start of the
-/// hour that contains `start_ns`.
+/// Returns the ticks of an instrument within `[start_ns, end_ns)`, in order of their positions.
 pub(super) async fn read_ticks(
     server: &ClickHouseServer,
     instrument: &Instrument,
-    hour_ns: i64,
     start_ns: i64,
     end_ns: i64,
 ) -> Result<Vec<Tick>, StoreError> {
-    let query = server
-        .client()
-        .query(SELECT_TICKS)
+    let query = server.client().query(SELECT_TICKS);
+    let query = bind_range(query, instrument, start_ns, end_ns);
+    Ok(sort_and_dedup(fetch_ticks(server, query).await?))
+}
+
+/// Binds the arguments of [`SELECT_TICKS`].
+pub(super) fn bind_range(
+    query: Query,
+    instrument: &Instrument,
+    start_ns: i64,
+    end_ns: i64,
+) -> Query {
+    query
         .bind(instrument.venue())
         .bind(instrument.symbol())
-        .bind(hour_ns)
+        .bind(hour_start_ns(start_ns))
         .bind(end_ns)
         .bind(start_ns)
-        .bind(end_ns);
+        .bind(end_ns)
+}
+
+/// Returns the ticks that a query selects, each with its partition.
+pub(super) async fn fetch_ticks(
+    server: &ClickHouseServer,
+    query: Query,
+) -> Result<Vec<(u32, Tick)>, StoreError> {
     let mut ticks = Vec::new();
     let mut malformed = None;
     let collected = async {
@@ -89,7 +105,7 @@ pub(super) async fn read_ticks(
             "the tick of partition {partition} at ({epoch}, {offset}): {column} is malformed"
         )));
     }
-    Ok(sort_and_dedup(ticks))
+    Ok(ticks)
 }
 
 impl SelectedTickRow<'_> {

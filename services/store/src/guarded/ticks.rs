@@ -5,6 +5,7 @@ use market::Instrument;
 
 use super::calls::GuardedStore;
 use crate::error::StoreError;
+use crate::tick_lookup::TickLookup;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
 impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
@@ -35,6 +36,19 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
         let call = self.store.read(instrument, start_ns, end_ns);
+        self.long_call(call).await
+    }
+
+    async fn read_matching(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+        lookup: &TickLookup,
+    ) -> Result<Vec<Tick>, StoreError> {
+        let call = self
+            .store
+            .read_matching(instrument, start_ns, end_ns, lookup);
         self.long_call(call).await
     }
 

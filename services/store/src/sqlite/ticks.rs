@@ -19,6 +19,7 @@ use super::schema::SqliteSchema;
 use super::writer::SqliteWriter;
 use crate::error::StoreError;
 use crate::metrics::CommitStopwatch;
+use crate::tick_lookup::TickLookup;
 use crate::tick_store::hour_start_ns;
 use crate::tick_store::{ArchiveProgress, Tick, TickBlock, TickStore};
 
@@ -159,7 +160,18 @@ impl TickStore for SqliteTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read_ticks(&self.readers, instrument, start_ns, end_ns).await
+        read::read_ticks(&self.readers, instrument, start_ns, end_ns, None).await
+    }
+
+    async fn read_matching(
+        &self,
+        instrument: &Instrument,
+        start_ns: i64,
+        end_ns: i64,
+        lookup: &TickLookup,
+    ) -> Result<Vec<Tick>, StoreError> {
+        let lookup = Arc::new(lookup.clone());
+        read::read_ticks(&self.readers, instrument, start_ns, end_ns, Some(lookup)).await
     }
 
     async fn hours_with_max_tick_counts(

@@ -109,6 +109,8 @@ contract!(
         a_tick_that_is_no_trade_is_corrupt,
         every_value_comes_back,
         amendments_come_back_whole,
+        ticks_are_found_by_what_identifies_their_trades,
+        first_deliveries_are_found_wherever_they_are,
     },
     texts::{legal_texts_come_back_from_a_tick_store},
 );
@@ -126,6 +128,8 @@ contract!(
         a_tick_that_is_no_trade_is_corrupt,
         every_value_comes_back,
         amendments_come_back_whole,
+        ticks_are_found_by_what_identifies_their_trades,
+        first_deliveries_are_found_wherever_they_are,
     },
     texts::{legal_texts_come_back_from_a_tick_store},
 );

@@ -11,7 +11,7 @@ use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::Health;
 use ingest::IngestProducer;
-use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, VenueSettings};
+use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Trade, VenueSettings};
 use store::{
     BarKey, BarReader, BarStore, CommitOutcome, MemoryNewestPriceStore, PartitionTransaction,
     SqliteBarStore, SqliteTickStore, StoredBar, TickStore,
@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::trades::{
-    DAY_START_NS, PARTITIONS, ROUND_TRADES, append_rejected_trade, trades_of_step,
+    DAY_START_NS, PARTITIONS, ROUND_TRADES, append_rejected_trade, parse_instrument, trades_of_step,
 };
 use crate::arguments::VerifyArgs;
 use crate::report::VerifyReport;
@@ -302,6 +302,16 @@ impl FilledFolder {
             assert_eq!(appended.rejected, []);
             append_rejected_trade(&folder.trades, round * ROUND_TRADES + steps[0]).await;
         }
+    }
+
+    /// Sends trades, each to the symbol A of its venue.
+    pub(super) async fn send(&self, folder: &DataFolder, trades: Vec<(&str, Trade)>) {
+        let instrument = |venue: &str| parse_instrument(&format!("{venue}:A"));
+        let trades = trades.into_iter();
+        let trades = trades.map(|(venue, trade)| (instrument(venue), trade));
+        let producer = self.create_producer(folder);
+        let appended = producer.append(trades.collect()).await.unwrap();
+        assert_eq!(appended.rejected, []);
     }
 
     /// Replaces stored bars of an instrument with wrong ones. `forge` pushes the wrong bars; its

@@ -84,7 +84,7 @@ pub(super) async fn append_cancel(log: &EmbeddedLog, instrument: &Instrument, tr
 }
 
 /// Returns the trade with this number. Each two have the same time, and every ninth is late.
-fn numbered_trade(venue: &str, number: u64) -> Trade {
+pub(super) fn numbered_trade(venue: &str, number: u64) -> Trade {
     let signed = i64::try_from(number).unwrap();
     let is_late = number > 60 && number.is_multiple_of(9);
     let late_ns = if is_late { 2 * HOUR_NS } else { 0 };

@@ -1,7 +1,9 @@
 //! Reading ticks.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
-use market::{Instrument, Position};
+use market::{Instrument, Position, Trade};
 use schemas::TradesTopicRecord;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
@@ -11,6 +13,7 @@ use crate::error::StoreError;
 use crate::sqlite::column::{read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
+use crate::tick_lookup::TickLookup;
 use crate::tick_store::Tick;
 use crate::tick_store::{hour_start_ns, sort_and_dedup};
 
@@ -28,12 +31,14 @@ struct StoredBlockRow {
     body: Vec<u8>,
 }
 
-/// Reads one block after another; only a few are in memory at the same time.
+/// Reads one block after another; only a few are in memory at the same time. With a lookup only
+/// the ticks that match it are returned.
 pub(super) async fn read_ticks(
     readers: &ReaderPool,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
+    lookup: Option<Arc<TickLookup>>,
 ) -> Result<Vec<Tick>, StoreError> {
     let mut connection = readers.acquire().await?;
     let blocks = query(SELECT_BLOCKS)
@@ -46,10 +51,17 @@ pub(super) async fn read_ticks(
         let mut blocks = blocks.fetch(&mut *connection);
         while let Some(row) = blocks.try_next().await? {
             let block = read_block(&row)?;
+            let lookup = lookup.clone();
             // Decoding takes too long for an async task.
-            let unpacking =
-                tokio::task::spawn_blocking(move || decode_block(&block, start_ns, end_ns)).await;
-            let unpacked = unpacking.unwrap_or_else(|error| {
+            let unpacking = tokio::task::spawn_blocking(move || {
+                let is_read = |trade: &Trade| {
+                    start_ns <= trade.time_ns
+                        && trade.time_ns < end_ns
+                        && lookup.as_ref().is_none_or(|lookup| lookup.matches(trade))
+                };
+                decode_block(&block, is_read)
+            });
+            let unpacked = unpacking.await.unwrap_or_else(|error| {
                 Err(DatabaseError::Unavailable(format!("reading: {error}")))
             });
             ticks.append(&mut unpacked?);
@@ -75,11 +87,10 @@ fn read_block(row: &SqliteRow) -> Result<StoredBlockRow, DatabaseError> {
     })
 }
 
-/// Returns the ticks of a block in `[start_ns, end_ns)`, each with its partition.
+/// Returns the ticks of a block for whose trades `is_read` returns true, each with its partition.
 fn decode_block(
     block: &StoredBlockRow,
-    start_ns: i64,
-    end_ns: i64,
+    is_read: impl Fn(&Trade) -> bool,
 ) -> Result<Vec<(u32, Tick)>, DatabaseError> {
     let archived = block::decompress_and_decode_block_body(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
@@ -89,10 +100,10 @@ fn decode_block(
             format!("{ends:?}"),
         ));
     }
-    let mut ticks = Vec::with_capacity(archived.len());
+    let mut ticks = Vec::new();
     for archived in &archived {
         let tick = decode_tick(block.epoch, archived)?;
-        if start_ns <= tick.trade.time_ns && tick.trade.time_ns < end_ns {
+        if is_read(&tick.trade) {
             ticks.push((block.partition, tick));
         }
     }

@@ -1,0 +1,93 @@
+//! One page of duplicates.
+
+use market::HOUR_NS;
+use store::{BarReader, DuplicateComparison, DuplicateTick, StoreError, TickStore};
+
+use super::request::{ListDuplicatesRequest, NextDuplicate};
+use super::source::{FoldedDuplicateReader, ReadTicks};
+use crate::trades::TimeSlices;
+
+/// The number of ticks that one read should return.
+const TICKS_PER_READ: usize = 20_000;
+/// A page ends after this number of ticks, however few duplicates are among them.
+const TICKS_PER_PAGE: usize = 400_000;
+/// The least number of later deliveries that are compared at once: each time may cost a look-up in
+/// all ticks of the symbol.
+const MIN_COMPARED: usize = 1_000;
+
+/// A page of duplicates in order.
+#[derive(Default)]
+pub(super) struct DuplicatePage {
+    pub(super) duplicates: Vec<DuplicateTick>,
+    /// Where the next page begins; `None` at the end of the range.
+    pub(super) next: Option<NextDuplicate>,
+}
+
+/// Returns the requested duplicates, the oldest ones of the range.
+pub(super) async fn duplicate_page<R: BarReader, T: TickStore>(
+    source: &FoldedDuplicateReader<'_, R, T>,
+    request: &ListDuplicatesRequest,
+) -> Result<DuplicatePage, StoreError> {
+    let mut page = DuplicatePage::default();
+    if let Some(since) = request.since
+        && !source.has_duplicate_since(since).await?
+    {
+        return Ok(page);
+    }
+    let mut tick_count = 0;
+    let hours = source.hours_with_max_tick_counts(request.start_ns, request.end_ns);
+    for (hour_ns, rows) in hours.await? {
+        let from_ns = hour_ns.max(request.start_ns);
+        let to_ns = hour_ns.saturating_add(HOUR_NS).min(request.end_ns);
+        let mut slices = TimeSlices::new(from_ns, to_ns, rows, TICKS_PER_READ, false);
+        while let Some((from_ns, to_ns)) = slices.next_slice() {
+            if tick_count >= TICKS_PER_PAGE {
+                page.next = Some(NextDuplicate::of_time(from_ns));
+                return Ok(page);
+            }
+            let read = source.ticks_between(from_ns, to_ns).await?;
+            tick_count += read.count;
+            page.next = append_duplicates(&mut page.duplicates, source, request, &read).await?;
+            if page.next.is_some() {
+                return Ok(page);
+            }
+            if read.count < TICKS_PER_READ / 4 {
+                slices.lengthen_further_slices();
+            }
+        }
+    }
+    Ok(page)
+}
+
+/// Appends the requested duplicates among ticks. Returns where the next page begins if this one is
+/// full before.
+async fn append_duplicates<R: BarReader, T: TickStore>(
+    duplicates: &mut Vec<DuplicateTick>,
+    source: &FoldedDuplicateReader<'_, R, T>,
+    request: &ListDuplicatesRequest,
+    read: &ReadTicks,
+) -> Result<Option<NextDuplicate>, StoreError> {
+    let is_before = |later: &store::Tick| NextDuplicate::of_tick(later) < request.from;
+    let begin = read.later.partition_point(is_before);
+    let mut later = &read.later[begin..];
+    while !later.is_empty() {
+        let wanted = (request.limit - duplicates.len() + 1).max(MIN_COMPARED);
+        let (compared, rest) = later.split_at(wanted.min(later.len()));
+        later = rest;
+        for duplicate in source.with_first_deliveries(compared, read).await? {
+            let is_since = request
+                .since
+                .is_none_or(|since| since <= duplicate.later.position);
+            let is_left_out =
+                request.conflicts_only && duplicate.compare() == DuplicateComparison::Same;
+            if !is_since || is_left_out {
+                continue;
+            }
+            if duplicates.len() == request.limit {
+                return Ok(Some(NextDuplicate::of_tick(&duplicate.later)));
+            }
+            duplicates.push(duplicate);
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,88 @@
+//! The query of a list of duplicates.
+
+use std::fmt::Write;
+
+use market::{Symbol, Venue};
+use schemas::RecordPosition;
+
+use crate::path::path_segment;
+
+/// What is listed of the later deliveries of a symbol's trades, and from where on.
+#[derive(Debug, Clone, Copy)]
+pub struct DuplicateQuery<'a> {
+    /// The venue.
+    pub venue: &'a Venue,
+    /// The symbol.
+    pub symbol: &'a Symbol,
+    /// The event times `[start, end)` of the later deliveries, in UTC nanoseconds.
+    pub range_ns: (i64, i64),
+    /// Whether deliveries that are the same as the first are left out.
+    pub conflicts_only: bool,
+    /// Only later deliveries at or after this position; `None` for all.
+    pub since: Option<RecordPosition>,
+    /// The most elements of the page, up to 10,000.
+    pub limit: u32,
+    /// The `next_cursor` of the page before; `None` for the first page.
+    pub cursor: Option<&'a str>,
+}
+
+impl DuplicateQuery<'_> {
+    /// Returns the path with its query.
+    pub(super) fn to_path(self) -> String {
+        let (start_ns, end_ns) = self.range_ns;
+        let mut path = format!(
+            "/api/v1/duplicates/{}/{}?start={start_ns}&end={end_ns}&limit={}",
+            self.venue,
+            path_segment(self.symbol.as_str()),
+            self.limit,
+        );
+        if self.conflicts_only {
+            path += "&conflicts=true";
+        }
+        if let Some(since) = self.since {
+            let _ = write!(path, "&since={since}");
+        }
+        if let Some(cursor) = self.cursor {
+            let _ = write!(path, "&cursor={cursor}");
+        }
+        path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use market::Position;
+    use schemas::RecordPosition;
+
+    use super::DuplicateQuery;
+
+    #[test]
+    fn a_query_becomes_a_path() {
+        let query = DuplicateQuery {
+            venue: &"v".parse().unwrap(),
+            symbol: &"A/B".parse().unwrap(),
+            range_ns: (1, 2),
+            conflicts_only: false,
+            since: None,
+            limit: 3,
+            cursor: None,
+        };
+        let path = "/api/v1/duplicates/v/A%2FB?start=1&end=2&limit=3";
+        assert_eq!(query.to_path(), path);
+        let since = RecordPosition {
+            partition: 7,
+            position: Position {
+                epoch: 1,
+                offset: 42,
+            },
+        };
+        let query = DuplicateQuery {
+            conflicts_only: true,
+            since: Some(since),
+            cursor: Some("d00"),
+            ..query
+        };
+        let expected = format!("{path}&conflicts=true&since=1-7-42&cursor=d00");
+        assert_eq!(query.to_path(), expected);
+    }
+}
