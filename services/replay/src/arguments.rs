@@ -22,8 +22,14 @@ Formats, detected from the first line:
            line.
 
 Sending a tape again, whole or in part, changes nothing. An interrupted replay resumes where it
-stopped if it is run again with the same files and options. Exit status: 0 if every line was a trade
-and every trade was accepted, 1 otherwise.";
+stopped if it is run again with the same files and options.
+
+At the end the run waits until its trades are folded, and counts those that conflict: the server has
+another trade under the same id, with another time, price, quantity or side. The first counts. Trades
+that others send to the same symbols meanwhile are counted with them.
+
+Exit status: 0 if every line was a trade, and every trade was accepted and has no conflict; 1
+otherwise.";
 
 /// Sends tapes of trades, as zip, gzip or plain CSV, into a running process; several tapes are
 /// merged by event time.

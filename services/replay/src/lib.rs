@@ -15,12 +15,15 @@
 //! | `chunk`, `reader_thread`, `sender_threads`, `pipeline` | the threads and what they pass on |
 //! | `server_connection`, `speed`, `thread_timer` | requests that are retried, and waiting |
 //! | `send_counts`, `resume_point`, `resume_file` | how far the log has acknowledged the tapes |
-//! | `problems`, `progress`, `report` | what the user sees |
+//! | `conflicts` | which trades contradict an earlier delivery, once they are folded |
+//! | `problems`, `progress`, `report`, `conflict_lines` | what the user sees |
 
 mod arguments;
 mod binance;
 mod cells;
 mod chunk;
+mod conflict_lines;
+mod conflicts;
 mod format;
 mod id_scheme_and_scope;
 mod instruments;

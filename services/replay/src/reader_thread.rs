@@ -5,6 +5,8 @@ use std::sync::mpsc::SyncSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::{ChunkBuilder, TradesChunk};
+use crate::conflicts::SentSymbol;
+use crate::instruments::InstrumentTable;
 use crate::merged_tapes::MergedTapes;
 use crate::problems::LineProblems;
 use crate::speed::{ReplaySpeed, SpeedLimiter};
@@ -29,7 +31,14 @@ pub(crate) struct ReaderThreadOutcome {
     pub(crate) bad_lines: LineProblems,
     /// The number of trades that an earlier run has sent, by tape.
     pub(crate) skipped: Vec<u64>,
+    /// The symbols whose trades were passed on.
+    pub(crate) symbols: Vec<SentSymbol>,
 }
+
+/// The least and the greatest event time of each instrument's trades, by the index of the
+/// instrument.
+#[derive(Debug, Default)]
+struct InstrumentTimes(Vec<Option<(i64, i64)>>);
 
 impl ReaderThread {
     /// Parses and encodes trades, ahead of the senders by as much as the channel holds.
@@ -43,6 +52,7 @@ impl ReaderThread {
         let skipped = self.skip_sent_trades(tape_count);
         let mut limiter = SpeedLimiter::new(self.speed);
         let mut builder = ChunkBuilder::default();
+        let mut times = InstrumentTimes::default();
         while let Some((tape_index, trade)) = self.merged_tapes.next_trade() {
             let wait = match self.speed {
                 ReplaySpeed::Max => None,
@@ -54,6 +64,7 @@ impl ReaderThread {
                 }
                 timer.wait(wait, stop);
             }
+            times.add(trade.instrument_index, trade.trade.time_ns);
             builder.add_trade(tape_index, trade);
             if builder.len() >= self.chunk_trades
                 && !self.finish_and_send_chunk(&mut builder, chunks)
@@ -63,6 +74,7 @@ impl ReaderThread {
         }
         self.finish_and_send_chunk(&mut builder, chunks);
         ReaderThreadOutcome {
+            symbols: times.into_symbols(&self.merged_tapes.instruments),
             bad_lines: self.merged_tapes.bad_lines,
             skipped,
         }
@@ -89,5 +101,29 @@ impl ReaderThread {
             Some(chunk) => chunks.send(chunk).is_ok(),
             None => true,
         }
+    }
+}
+
+impl InstrumentTimes {
+    fn add(&mut self, instrument_index: u32, time_ns: i64) {
+        let index = instrument_index as usize;
+        if index >= self.0.len() {
+            self.0.resize(index + 1, None);
+        }
+        let (least, greatest) = self.0[index].get_or_insert((time_ns, time_ns));
+        *least = time_ns.min(*least);
+        *greatest = time_ns.max(*greatest);
+    }
+
+    fn into_symbols(self, instruments: &InstrumentTable) -> Vec<SentSymbol> {
+        let sent = |(index, times_ns): (u32, Option<(i64, i64)>)| {
+            let instrument = instruments.instrument(index);
+            Some(SentSymbol {
+                venue: instruments.venue(instrument.venue_index).clone(),
+                symbol: instrument.symbol.clone(),
+                times_ns: times_ns?,
+            })
+        };
+        (0..).zip(self.0).filter_map(sent).collect()
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::ReplayArgs;
+use crate::conflicts::ConflictCounter;
 use crate::open_tapes::{digest_tapes, open_tapes};
 use crate::pipeline::ReplayPipeline;
 use crate::progress::ProgressDisplay;
@@ -94,14 +95,24 @@ fn send_tapes(
     let begin = pipeline.timer.now();
     let (counts, read) = pipeline.run(reader, connections, &mut resume_point, progress)?;
     resume_point.remove_file(pipeline.messages);
+    let counter = ConflictCounter {
+        connection: pipeline.connection,
+        timer: pipeline.timer,
+        messages: pipeline.messages,
+        stop: pipeline.stop,
+        appended: &counts.appended,
+    };
+    let duration = pipeline.timer.now().saturating_sub(begin);
+    let conflicts = counter.count(&read.symbols);
     Ok(ReplayReport {
+        conflicts: conflicts.map_err(|error| format!("{error:#}")),
         tape_names,
         bad_lines: read.bad_lines,
         rejected: counts.rejected,
         sent: counts.sent,
         skipped: read.skipped,
         sent_before: resume_point.sent_before,
-        duration: pipeline.timer.now().saturating_sub(begin),
+        duration,
     })
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use host::{Align, TextTable, format_count};
 
+use crate::conflict_lines::{conflict_lines, has_conflicts};
+use crate::conflicts::SymbolConflicts;
 use crate::problems::{LineProblem, LineProblems};
 use crate::progress::trades_per_second;
 use crate::resume_file::AcknowledgedTradeCounts;
@@ -33,13 +35,22 @@ pub(crate) struct ReplayReport {
     pub(crate) skipped: Vec<u64>,
     /// How far that earlier run got.
     pub(crate) sent_before: AcknowledgedTradeCounts,
+    /// The symbols with conflicts among the trades of this run, or why they could not be counted.
+    pub(crate) conflicts: Result<Vec<SymbolConflicts>, String>,
     pub(crate) duration: Duration,
 }
 
 impl ReplayReport {
-    /// Returns whether every line was a trade and every trade was accepted.
+    /// Returns whether every line was a trade, and every trade was accepted and does not contradict
+    /// an earlier delivery, as far as that is known.
     pub(crate) fn is_clean(&self) -> bool {
-        self.bad_lines.total_count() + self.rejected.total_count() + self.sent_before.rejected == 0
+        let problems =
+            self.bad_lines.total_count() + self.rejected.total_count() + self.sent_before.rejected;
+        problems == 0
+            && !self
+                .conflicts
+                .as_ref()
+                .is_ok_and(|found| has_conflicts(found))
     }
 
     /// Returns a line for each listed problem, and the number of the others.
@@ -130,7 +141,8 @@ impl ReplayReport {
             let rejected = format_count(self.sent_before.rejected);
             text += &format!("{rejected} of those sent before were rejected then\n");
         }
-        text + "Accepted means durable; trades that were there already are counted as duplicates when they are folded.\n"
+        text += "Accepted means durable; trades that were there already are counted as duplicates when they are folded.\n";
+        text + &conflict_lines(&self.conflicts)
     }
 }
 
@@ -162,6 +174,7 @@ mod tests {
             sent: vec![1_234_567, 0],
             skipped: vec![0, 0],
             sent_before: AcknowledgedTradeCounts::default(),
+            conflicts: Ok(Vec::new()),
             duration: Duration::from_millis(2_500),
         }
     }

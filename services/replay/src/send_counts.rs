@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::conflicts::AppendedPositions;
 use crate::problems::LineProblems;
 use crate::resume_file::AcknowledgedTradeCounts;
 use crate::sender_threads::ChunkAcknowledgement;
@@ -12,6 +13,8 @@ pub(crate) struct SendCounts {
     /// The number of trades by tape, rejected ones included.
     pub(crate) sent: Vec<u64>,
     pub(crate) rejected: LineProblems,
+    /// Where the log holds what this run has sent.
+    pub(crate) appended: AppendedPositions,
     /// The trades from the beginning of the tapes that are acknowledged without a gap.
     pub(crate) contiguous: AcknowledgedTradeCounts,
     next_sequence: u64,
@@ -25,6 +28,7 @@ impl SendCounts {
         Self {
             sent: vec![0; tape_count],
             rejected: LineProblems::new(tape_count),
+            appended: AppendedPositions::default(),
             contiguous: sent_before,
             next_sequence: 0,
             out_of_order: BTreeMap::new(),
@@ -40,6 +44,9 @@ impl SendCounts {
         self.out_of_order.insert(chunk.sequence, acknowledged);
         for (tape_index, count) in &chunk.trades_by_tape {
             self.sent[*tape_index] += count;
+        }
+        for offsets in &chunk.appended {
+            self.appended.add(offsets);
         }
         for problem in chunk.rejected {
             let (tape_index, line) = (problem.tape_index, problem.line);
@@ -83,6 +90,7 @@ mod tests {
                 } else {
                     Vec::new()
                 },
+                appended: Vec::new(),
                 bytes_read: 0,
             });
             contiguous.push((counts.contiguous.trades, counts.contiguous.rejected));

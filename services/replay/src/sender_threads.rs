@@ -9,7 +9,7 @@ use crate::chunk::{TradeOrigin, TradesChunk, TradesRequest};
 use crate::problems::LineProblem;
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
-use schemas::api::SubmissionResponseJson;
+use schemas::api::{AppendedOffsetsJson, SubmissionResponseJson};
 
 /// A chunk whose trades the log has acknowledged, apart from rejected ones.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct ChunkAcknowledgement {
     /// The number of its trades by tape, rejected ones included.
     pub(crate) trades_by_tape: Vec<(usize, u64)>,
     pub(crate) rejected: Vec<LineProblem>,
+    /// Where the log holds the accepted ones.
+    pub(crate) appended: Vec<AppendedOffsetsJson>,
     /// The number of bytes of the files that were read when the chunk was finished.
     pub(crate) bytes_read: u64,
 }
@@ -56,11 +58,13 @@ fn send_chunk(
         sequence: chunk.sequence,
         trades_by_tape: Vec::new(),
         rejected: Vec::new(),
+        appended: Vec::new(),
         bytes_read: chunk.bytes_read,
     };
     for request in &chunk.requests {
         let answer = connection.send_trades_batch(request, timer)?;
         acknowledged.count_trades(request);
+        acknowledged.appended.extend(&answer.appended);
         acknowledged.add_rejected(request, answer);
     }
     Ok(acknowledged)
@@ -129,6 +133,7 @@ mod tests {
                 sequence: 0,
                 trades_by_tape: Vec::new(),
                 rejected: Vec::new(),
+                appended: Vec::new(),
                 bytes_read: 0,
             };
             let answer: SubmissionResponseJson = serde_json::from_str(text).unwrap();

@@ -14,8 +14,8 @@ use crate::chunk::TradesRequest;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::progress::StatusPrinter;
 use crate::thread_timer::ThreadTimer;
-use client::{RestClient, RestError};
-use schemas::api::SubmissionResponseJson;
+use client::{DuplicateQuery, RestClient, RestError};
+use schemas::api::{DuplicatePageJson, SubmissionResponseJson};
 
 /// What to do if the venue is declared with other id rules.
 const OTHER_ID_RULES_HINT: &str =
@@ -103,6 +103,18 @@ impl<'a> ServerConnection<'a> {
             request.origins.len(),
         );
         Ok(answer)
+    }
+
+    /// Returns one page of the later deliveries of trades.
+    ///
+    /// # Errors
+    /// If the server rejects the request or is unavailable for too long.
+    pub(crate) fn list_duplicates(
+        &self,
+        query: &DuplicateQuery<'_>,
+        timer: &ThreadTimer,
+    ) -> anyhow::Result<DuplicatePageJson> {
+        self.retry_while_same_log(timer, || self.server.list_duplicates(query))
     }
 
     fn declare_venue(&self, venue: &Venue, timer: &ThreadTimer) -> anyhow::Result<()> {

@@ -33,8 +33,9 @@ impl ThreadTimer {
 
     /// Blocks the thread for `duration`, or until `stop` is cancelled.
     pub(crate) fn wait(&self, duration: Duration, stop: &CancellationToken) {
-        self.runtime
-            .block_on(stop.run_until_cancelled(self.clock.sleep(duration)));
+        // The timer has to be created on the runtime.
+        let sleep = async { self.clock.sleep(duration).await };
+        self.runtime.block_on(stop.run_until_cancelled(sleep));
     }
 
     /// Calls `operation` until it succeeds, `should_retry` returns false, or the limit of `policy`
@@ -52,5 +53,26 @@ impl ThreadTimer {
         let operation = || std::future::ready(operation());
         let retried = retry_until_stopped(&self.clock, policy, stop, should_retry, operation);
         self.runtime.block_on(retried)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::ThreadTimer;
+
+    #[test]
+    fn a_wait_ends_after_its_duration_or_when_it_is_stopped() {
+        let timer = ThreadTimer::new().unwrap();
+        let stop = CancellationToken::new();
+        let begin = timer.now();
+        timer.wait(Duration::from_millis(20), &stop);
+        assert!(timer.now() - begin >= Duration::from_millis(20));
+        stop.cancel();
+        timer.wait(Duration::from_secs(3_600), &stop);
+        assert!(timer.now() - begin < Duration::from_secs(3_600));
     }
 }

@@ -7,6 +7,7 @@
 
 mod bars;
 mod cluster;
+mod conflicts;
 mod cuts;
 mod cuttable_proxy;
 mod dead_letters;

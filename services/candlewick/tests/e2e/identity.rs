@@ -128,7 +128,16 @@ fn ids_that_begin_anew_each_day_or_in_each_file() {
 fn ids_that_begin_anew_are_duplicates_where_the_venue_says_that_they_do_not() {
     let fixture = TapeFixture::start();
     let options = ["--id-scope", "symbol", "--id-scheme", "contiguous"];
-    fixture.replay("v", &two_days(&fixture), &options);
+    let files = two_days(&fixture);
+    let state = fixture.folder.path();
+    let mut command = replay(&fixture.standalone, state, "v", &files, &options);
+    let output = Finished::of(&mut command);
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    assert!(
+        output.text.contains("Conflicts: 198 trades"),
+        "{}",
+        output.text
+    );
     wait_settled(&fixture.client, 200, 198);
     assert_eq!(counted_trades(&fixture.client, "v", "X"), 200);
     assert_eq!(fixture.gaps("v").len(), 0);

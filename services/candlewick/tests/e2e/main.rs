@@ -9,6 +9,7 @@ mod bad_starts;
 mod bad_tapes;
 mod batches;
 mod bench;
+mod conflicts;
 mod dead_letters;
 mod ends;
 mod full_disk;

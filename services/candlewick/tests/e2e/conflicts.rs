@@ -1,0 +1,143 @@
+//! Later deliveries that say something else than the first.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{
+    Finished, TestClient, TestProcess, counted_trades, replay, table_number, trades, until, verify,
+    wait_settled,
+};
+
+struct Fixture {
+    standalone: TestProcess,
+    client: TestClient,
+    folder: TempDir,
+}
+
+impl Fixture {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let standalone = TestProcess::start(&folder.path().join("data"));
+        Self {
+            client: standalone.client(),
+            standalone,
+            folder,
+        }
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn replay(&self, venue: &str, tapes: &[&Path], options: &[&str]) -> Finished {
+        let state = self.folder.path();
+        Finished::of(&mut replay(&self.standalone, state, venue, tapes, options))
+    }
+
+    fn conflicts(&self, venue: &str, symbol: &str) -> Vec<Value> {
+        let path = format!("/api/v1/duplicates/{venue}/{symbol}?conflicts=true&limit=2");
+        self.client.get_all_pages(&path)
+    }
+
+    /// Stops the process, and returns what `verify` says of its folder.
+    fn stop_and_verify(self, trades: u64) -> String {
+        self.standalone.terminate().success();
+        verify(&self.folder.path().join("data"), trades)
+    }
+}
+
+/// Ids 1, 2 and 3 of one day, and other trades 1, 2 and 3 of a day weeks later.
+#[test]
+fn ids_that_begin_again_are_said_to_do_so() {
+    let fixture = Fixture::start();
+    let tape = |name: &str, prices: [u32; 3], first_ms: u64| {
+        let lines = prices.iter().zip(1..).map(|(price, id)| {
+            let time_ms = first_ms + 1_000 * id;
+            format!("{id},{price},2.0,{},{time_ms},False,True\n", price * 2)
+        });
+        fixture.write(name, lines.collect::<String>().as_bytes())
+    };
+    // 2023-05-13 and 2023-05-31.
+    let first = tape("EDGE-trades-a.csv", [15, 16, 17], 1_683_936_000_000);
+    let second = tape("EDGE-trades-b.csv", [40, 41, 42], 1_685_491_200_000);
+
+    let output = fixture.replay("v", &[&first], &[]).success();
+    assert!(output.contains("\nConflicts: none.\n"), "{output}");
+    let output = fixture.replay("v", &[&second], &[]);
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    let text = &output.text;
+    assert!(
+        text.contains("\nConflicts: 3 trades conflict with the first"),
+        "{text}"
+    );
+    assert!(
+        text.contains("  3 of v:EDGE; GET /api/v1/duplicates/v/EDGE?conflicts=true"),
+        "{text}"
+    );
+    assert!(text.contains("begin again on another day"), "{text}");
+    assert!(text.contains("--id-scope day"), "{text}");
+    let listed = fixture.conflicts("v", "EDGE");
+    assert_eq!(listed.len(), 3);
+    for (duplicate, prices) in listed
+        .iter()
+        .zip([("15", "40"), ("16", "41"), ("17", "42")])
+    {
+        assert_eq!(duplicate["outcome"], "conflict");
+        assert_eq!(duplicate["differing_fields"], json!(["time", "price"]));
+        assert_eq!(duplicate["first"]["price"], prices.0);
+        assert_eq!(duplicate["later"]["price"], prices.1);
+    }
+    // A run counts its own conflicts: sending the first tape again has none.
+    let output = fixture.replay("v", &[&first], &[]).success();
+    assert!(output.contains("\nConflicts: none.\n"), "{output}");
+    // What the message advises holds all six.
+    let options = ["--id-scope", "day"];
+    let output = fixture.replay("w", &[&first, &second], &options).success();
+    assert!(output.contains("\nConflicts: none.\n"), "{output}");
+    wait_settled(&fixture.client, 9, 6);
+    assert_eq!(counted_trades(&fixture.client, "v", "EDGE"), 3);
+    assert_eq!(counted_trades(&fixture.client, "w", "EDGE"), 6);
+    let output = fixture.stop_and_verify(9);
+    assert_eq!(table_number(&output, "excluded: duplicate"), 6, "{output}");
+    assert_eq!(table_number(&output, "conflicts"), 3, "{output}");
+}
+
+/// Several fills under one id and at one time.
+#[test]
+fn other_content_under_one_id_is_listed() {
+    let fixture = Fixture::start();
+    let fill = |price: &str, quantity: &str| {
+        json!({"venue": "c", "symbol": "PRED", "time": "2024-05-01T10:00:00Z",
+            "price": price, "quantity": quantity, "id": "9ab1"})
+    };
+    fixture
+        .client
+        .send_trades(&[fill("0.41", "8"), fill("0.44", "3")]);
+    let listed = until("the conflict", || {
+        let listed = fixture.conflicts("c", "PRED");
+        (!listed.is_empty()).then_some(listed)
+    });
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["differing_fields"], json!(["price", "quantity"]));
+    let content = |which: &str| {
+        ["id", "time", "price", "quantity"].map(|name| listed[0][which][name].clone())
+    };
+    let time = "2024-05-01T10:00:00Z";
+    assert_eq!(
+        content("first"),
+        ["9ab1", time, "0.41", "8"].map(|text| json!(text))
+    );
+    assert_eq!(
+        content("later"),
+        ["9ab1", time, "0.44", "3"].map(|text| json!(text))
+    );
+    let counted = trades(&fixture.client, "c", "PRED");
+    assert_eq!(counted.len(), 1);
+    assert_eq!(counted[0]["price"], "0.41");
+    let output = fixture.stop_and_verify(1);
+    assert_eq!(table_number(&output, "conflicts"), 1, "{output}");
+}

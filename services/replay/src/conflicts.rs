@@ -1,0 +1,227 @@
+//! Counts, at the end of a run, its trades that contradict an earlier delivery.
+//!
+//! A server acknowledges a trade before it knows whether it was delivered before. So once
+//! everything is acknowledged, the run waits until the server has folded and archived it, and asks
+//! for the conflicts among what was appended meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use client::DuplicateQuery;
+use market::{Position, Symbol, Venue};
+use schemas::RecordPosition;
+use schemas::api::{AppendedOffsetsJson, DuplicateJson, DuplicatePageJson};
+use tokio_util::sync::CancellationToken;
+
+use crate::progress::StatusPrinter;
+use crate::server_connection::ServerConnection;
+use crate::thread_timer::ThreadTimer;
+
+/// The most conflicts of a symbol that are counted; of more, their number is a lower bound.
+pub(crate) const COUNT_LIMIT: u64 = 10_000;
+/// How often the server is asked whether it has folded and archived what was sent.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long the server may make no progress with folding and archiving.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
+/// After this time the user is told what the run waits for.
+const SILENT_WAIT: Duration = Duration::from_secs(2);
+/// The number of characters of a date at the beginning of a time.
+const DATE_CHARACTERS: usize = 10;
+
+/// Which positions of the log hold what a run sent: for each partition those from the first
+/// position to the end. Records of other senders may lie between them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct AppendedPositions(BTreeMap<u32, (Position, Position)>);
+
+/// A symbol of which trades were sent, and their event times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentSymbol {
+    pub(crate) venue: Venue,
+    pub(crate) symbol: Symbol,
+    /// The least and the greatest event time, in UTC nanoseconds.
+    pub(crate) times_ns: (i64, i64),
+}
+
+/// The conflicts among what was appended of one symbol during a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SymbolConflicts {
+    pub(crate) venue: Venue,
+    pub(crate) symbol: Symbol,
+    /// The number of trades that differ from the first delivery.
+    pub(crate) conflicts: u64,
+    /// The number of trades whose first delivery is no longer stored.
+    pub(crate) not_comparable: u64,
+    /// Whether there may be more than [`COUNT_LIMIT`].
+    pub(crate) is_limited: bool,
+    /// Whether a conflict is of another UTC day than the first delivery.
+    pub(crate) is_of_another_day: bool,
+}
+
+/// Counts conflicts.
+pub(crate) struct ConflictCounter<'a> {
+    pub(crate) connection: &'a ServerConnection<'a>,
+    pub(crate) timer: &'a ThreadTimer,
+    pub(crate) messages: &'a StatusPrinter,
+    pub(crate) stop: &'a CancellationToken,
+    pub(crate) appended: &'a AppendedPositions,
+}
+
+impl AppendedPositions {
+    /// Adds what a response says of one partition.
+    pub(crate) fn add(&mut self, offsets: &AppendedOffsetsJson) {
+        let at = |offset| Position {
+            epoch: offsets.epoch,
+            offset,
+        };
+        let (first, end) = (at(offsets.first_offset), at(offsets.end_offset));
+        let range = self.0.entry(offsets.partition).or_insert((first, end));
+        *range = (range.0.min(first), range.1.max(end));
+    }
+
+    /// Returns whether it contains a position.
+    fn contains(&self, record: RecordPosition) -> bool {
+        let range = self.0.get(&record.partition);
+        range.is_some_and(|(first, end)| (*first..*end).contains(&record.position))
+    }
+}
+
+impl ConflictCounter<'_> {
+    /// Returns the symbols that have conflicts, or trades that could not be compared.
+    ///
+    /// # Errors
+    /// If the server cannot say, with the reason.
+    pub(crate) fn count(&self, sent: &[SentSymbol]) -> anyhow::Result<Vec<SymbolConflicts>> {
+        let mut found = Vec::new();
+        for symbol in sent {
+            let conflicts = self.count_of_symbol(symbol)?;
+            found.extend(conflicts.filter(|found| found.conflicts + found.not_comparable > 0));
+        }
+        Ok(found)
+    }
+
+    /// Counts the conflicts of one symbol; `None` if nothing was appended to its partition.
+    fn count_of_symbol(&self, sent: &SentSymbol) -> anyhow::Result<Option<SymbolConflicts>> {
+        let partition = self.wait_until_complete(sent)?;
+        let Some((first, _)) = self.appended.0.get(&partition) else {
+            return Ok(None);
+        };
+        let since = RecordPosition {
+            partition,
+            position: *first,
+        };
+        let mut counted = SymbolConflicts::new(sent);
+        let mut cursor = None;
+        loop {
+            let page = self.list(&DuplicateQuery {
+                conflicts_only: true,
+                since: Some(since),
+                cursor: cursor.as_deref(),
+                ..whole_query(sent)
+            })?;
+            for duplicate in &page.data {
+                if self
+                    .appended
+                    .contains(parse_position(&duplicate.later.position)?)
+                {
+                    counted.add(duplicate);
+                }
+            }
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(Some(counted));
+            }
+            if counted.conflicts + counted.not_comparable >= COUNT_LIMIT {
+                counted.is_limited = true;
+                return Ok(Some(counted));
+            }
+        }
+    }
+
+    /// Waits until the server has folded and archived what was appended to the partition of a
+    /// symbol, and returns the partition.
+    fn wait_until_complete(&self, sent: &SentSymbol) -> anyhow::Result<u32> {
+        let begin = self.timer.now();
+        let mut progressed = (Position::default(), begin);
+        let mut is_reported = false;
+        loop {
+            let page = self.list(&DuplicateQuery {
+                range_ns: (0, 0),
+                ..whole_query(sent)
+            })?;
+            let RecordPosition {
+                partition,
+                position,
+            } = parse_position(&page.complete_to)?;
+            let end = self.appended.0.get(&partition).map(|(_, end)| *end);
+            if end.is_none_or(|end| end <= position) {
+                return Ok(partition);
+            }
+            let now = self.timer.now();
+            if position > progressed.0 {
+                progressed = (position, now);
+            }
+            ensure!(
+                now.saturating_sub(progressed.1) < STALL_LIMIT,
+                "the server has folded and archived nothing for {} s",
+                STALL_LIMIT.as_secs(),
+            );
+            if !is_reported && now.saturating_sub(begin) > SILENT_WAIT {
+                let text = "everything is sent; waiting until it is folded, to count conflicts";
+                self.messages.print(text);
+                is_reported = true;
+            }
+            self.timer.wait(POLL_INTERVAL, self.stop);
+            if self.stop.is_cancelled() {
+                bail!("stopped");
+            }
+        }
+    }
+
+    fn list(&self, query: &DuplicateQuery<'_>) -> anyhow::Result<DuplicatePageJson> {
+        self.connection.list_duplicates(query, self.timer)
+    }
+}
+
+impl SymbolConflicts {
+    fn new(sent: &SentSymbol) -> Self {
+        Self {
+            venue: sent.venue.clone(),
+            symbol: sent.symbol.clone(),
+            conflicts: 0,
+            not_comparable: 0,
+            is_limited: false,
+            is_of_another_day: false,
+        }
+    }
+
+    /// Counts a duplicate that is not the same as the first delivery.
+    fn add(&mut self, duplicate: &DuplicateJson) {
+        let Some(first) = &duplicate.first else {
+            self.not_comparable += 1;
+            return;
+        };
+        self.conflicts += 1;
+        let date = |time: &str| time.get(..DATE_CHARACTERS).map(ToOwned::to_owned);
+        self.is_of_another_day |= date(&first.time) != date(&duplicate.later.time);
+    }
+}
+
+/// Returns the query of everything that has the event times of the sent trades.
+fn whole_query(sent: &SentSymbol) -> DuplicateQuery<'_> {
+    let (first_ns, last_ns) = sent.times_ns;
+    DuplicateQuery {
+        venue: &sent.venue,
+        symbol: &sent.symbol,
+        range_ns: (first_ns.max(0), last_ns.saturating_add(1).max(0)),
+        conflicts_only: false,
+        since: None,
+        limit: 10_000,
+        cursor: None,
+    }
+}
+
+fn parse_position(text: &str) -> anyhow::Result<RecordPosition> {
+    let parsed = text.parse::<RecordPosition>();
+    parsed.with_context(|| format!("the server sent the position {text:?}"))
+}
