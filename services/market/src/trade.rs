@@ -29,10 +29,17 @@ impl Side {
 /// It removes duplicates. It never decides the order of trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SenderTradeId {
-    /// The sender key: a digest of the request's `Idempotency-Key` and body, or of the tape.
+    /// The sender key: a digest of the request's `Idempotency-Key` and body, or
+    /// [`SenderTradeId::TAPE_KEY`].
     pub key: [u8; 16],
-    /// The index of the trade in that request, or its line number in that tape.
+    /// The index of the trade in that request. For a trade of a tape 64 bits of a digest of its
+    /// values and of the number of equal lines before it.
     pub index: u64,
+}
+
+impl SenderTradeId {
+    /// The key of all trades of tapes: their indexes identify them in whatever tape they come.
+    pub const TAPE_KEY: [u8; 16] = *b"tape\0\0\0\0\0\0\0\0\0\0\0\0";
 }
 
 /// One trade. The key of its record names the instrument.

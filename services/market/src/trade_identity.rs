@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DAY_NS, HOUR_NS, IdScheme, IdScope, Trade, TradeId, VenueSettings};
+use crate::{DAY_NS, HOUR_NS, IdScheme, IdScope, SenderTradeId, Trade, TradeId, VenueSettings};
 
 /// What identifies a trade within its instrument: an id, and the set that the id is unique in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,8 @@ impl VenueSettings {
                 sender_key: Some(sender.key),
                 bucket_ns: hour_ns,
                 id: TradeIdRef::Number(sender.index),
-                stored_as_ranges: true,
+                // The indexes of tapes are digests, no two of which touch.
+                stored_as_ranges: sender.key != SenderTradeId::TAPE_KEY,
             });
         };
         let bucket_ns = match (self.scheme, self.scope) {
@@ -84,4 +85,29 @@ impl TradeIdRef<'_> {
 const fn bucket_containing(time_ns: i64, length_ns: i64) -> (i64, i64) {
     let start_ns = time_ns - time_ns.rem_euclid(length_ns);
     (start_ns, start_ns.saturating_add(length_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{HOUR_NS, SenderTradeId, Trade, VenueSettings};
+
+    #[test]
+    fn indexes_of_requests_are_ranges_and_those_of_tapes_are_not() {
+        for (key, stored_as_ranges) in [([7; 16], true), (SenderTradeId::TAPE_KEY, false)] {
+            let trade = Trade {
+                time_ns: HOUR_NS + 1,
+                price: crate::Decimal::ZERO,
+                quantity: None,
+                side: None,
+                id: None,
+                scope: None,
+                sender: Some(SenderTradeId { key, index: 5 }),
+            };
+            let settings = VenueSettings::default();
+            let identity = settings.trade_identity(&trade).unwrap();
+            assert_eq!(identity.stored_as_ranges, stored_as_ranges);
+            assert_eq!(identity.sender_key, Some(key));
+            assert_eq!(identity.bucket_ns, Some((HOUR_NS, 2 * HOUR_NS)));
+        }
+    }
 }

@@ -18,8 +18,9 @@ Formats, detected from the first line:
            microseconds, others milliseconds. Ids are assumed to be contiguous.
   plain    a header that names any of time, price, quantity, side, id, scope, venue, symbol; time
            (integer nanoseconds or RFC 3339) and price are required. With an id column ids are
-           assumed to be unique; without one each trade is identified by the file's digest and its
-           line.
+           assumed to be unique; without one each trade is identified by the values of its line and
+           the number of equal lines before it, so the same lines are the same trades in any
+           other file too.
 
 Sending a tape again, whole or in part, changes nothing. An interrupted replay resumes where it
 stopped if it is run again with the same files and options.

@@ -11,6 +11,7 @@
 //! | `tape`, `open_tapes` | the files, known by their content; which ids their trades have |
 //! | `unpack`, `lines`, `cells`, `values` | from the bytes of a file to the values of one line |
 //! | `format`, `binance`, `plain`, `parsed_trade_line` | the formats of lines |
+//! | `line_identity` | what identifies the trades of tapes without ids |
 //! | `tape_reader`, `merged_tapes`, `instruments` | the trades of one tape and of all tapes |
 //! | `chunk`, `reader_thread`, `sender_threads`, `pipeline` | the threads and what they pass on |
 //! | `server_connection`, `speed`, `thread_timer` | requests that are retried, and waiting |
@@ -27,6 +28,7 @@ mod conflicts;
 mod format;
 mod id_scheme_and_scope;
 mod instruments;
+mod line_identity;
 mod lines;
 mod merged_tapes;
 mod open_tapes;

@@ -33,6 +33,15 @@ pub(crate) enum TradeLineError {
         /// The limit.
         limit_bytes: usize,
     },
+    /// The line has no id, and it is no longer known how many equal lines came before it.
+    #[error(
+        "is older than the last {limit} lines; a tape without ids is sorted by time that far, \
+         or holds fewer lines"
+    )]
+    TooOld {
+        /// The number of lines that are remembered in any case.
+        limit: usize,
+    },
     /// One cell cannot be parsed.
     #[error("{column} {found} {reason}")]
     BadCell {

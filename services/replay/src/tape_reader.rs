@@ -3,12 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use market::{IdScheme, IdScope, SenderTradeId, Trade};
+use market::{IdScheme, IdScope, Trade};
 
 use crate::cells::{LineCells, UnquoteBuffer};
 use crate::format::{DetectedFormat, TapeFormat, TapeFormatChoice};
 use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::instruments::{InstrumentTable, LineInstrumentDefaults};
+use crate::line_identity::LineIdentifier;
 use crate::lines::{LINE_LIMIT_BYTES, LineReader, TapeLine};
 use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
 use crate::problems::LineProblems;
@@ -34,7 +35,8 @@ pub(crate) struct TapeReader {
     /// `None` if the tape has no lines.
     format: Option<TapeFormat>,
     instruments: LineInstrumentFinder,
-    digest: [u8; 16],
+    /// Identifies the trades without ids.
+    line_identifier: LineIdentifier,
     /// Whether trades are known by the ids of their lines.
     keeps_ids: bool,
     /// The scope of ids in lines that name none.
@@ -97,7 +99,7 @@ impl TapeReader {
                 defaults,
                 last: None,
             },
-            digest: tape.digest,
+            line_identifier: LineIdentifier::default(),
             keeps_ids: true,
             file_scope: None,
             unquote_buffer: UnquoteBuffer::default(),
@@ -195,15 +197,17 @@ impl TapeReader {
                 .and_then(|line| LineCells::split(line, &mut self.unquote_buffer))
                 .and_then(|cells| format.parse_line(&cells))
                 .and_then(|parsed| {
-                    Ok((
-                        self.instruments.find_instrument_index(table, &parsed)?,
-                        parsed.trade,
-                    ))
+                    let index = self.instruments.find_instrument_index(table, &parsed)?;
+                    Ok((index, parsed.trade))
                 });
-            match parsed {
+            let identified = parsed.and_then(|(instrument_index, trade)| {
+                let trade = self.with_trade_identity(trade, instrument_index)?;
+                Ok((instrument_index, trade))
+            });
+            match identified {
                 Ok((instrument_index, trade)) => {
                     return Some(TapeTrade {
-                        trade: self.with_trade_identity(trade, number),
+                        trade,
                         instrument_index,
                         line: number,
                     });
@@ -213,21 +217,20 @@ impl TapeReader {
         }
     }
 
-    /// Sets the fields that identify a trade: its id and scope, or else the file and line as its
-    /// sender.
-    fn with_trade_identity(&self, mut trade: Trade, line: u64) -> Trade {
-        if !self.keeps_ids {
+    /// Sets the fields that identify a trade: its id and scope, or else the values of its line as
+    /// the identity that its sender gives.
+    fn with_trade_identity(
+        &mut self,
+        mut trade: Trade,
+        instrument_index: u32,
+    ) -> Result<Trade, TradeLineError> {
+        if trade.id.is_none() || !self.keeps_ids {
+            trade.sender = Some(self.line_identifier.identify(instrument_index, &trade)?);
             trade.id = None;
-        }
-        if trade.id.is_none() {
-            trade.sender = Some(SenderTradeId {
-                key: self.digest,
-                index: line,
-            });
         } else if trade.scope.is_none() {
             trade.scope.clone_from(&self.file_scope);
         }
-        trade
+        Ok(trade)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Later deliveries that say something else than the first.
+//! Later deliveries that say something else than the first, and tapes without ids.
 
 use std::path::{Path, PathBuf};
 
@@ -140,4 +140,74 @@ fn other_content_under_one_id_is_listed() {
     assert_eq!(counted[0]["price"], "0.41");
     let output = fixture.stop_and_verify(1);
     assert_eq!(table_number(&output, "conflicts"), 1, "{output}");
+}
+
+/// A tape without ids, the same gzipped, and the same with a line more: three trades, whatever
+/// order they are sent in.
+#[test]
+fn a_tape_without_ids_is_recognised_in_every_packing() {
+    let fixture = Fixture::start();
+    let text = "time,price,quantity\n2024-05-01T00:00:00Z,90,1\n2024-05-01T00:00:10Z,91,2\n";
+    let grown = format!("{text}2024-05-01T00:00:20Z,92,3\n");
+    let files = [
+        fixture.write("XAU-q1.csv", text.as_bytes()),
+        fixture.write("XAU-q1.csv.gz", &stored_gzip(text.as_bytes())),
+        fixture.write("XAU-q1-grown.csv", grown.as_bytes()),
+    ];
+    let orders = [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ];
+    for (number, order) in orders.into_iter().enumerate() {
+        let venue = format!("v{number}");
+        for index in order {
+            let output = fixture.replay(&venue, &[&files[index]], &["--id-scheme", "none"]);
+            assert!(output.success().contains("\nConflicts: none.\n"));
+        }
+        let sent = u64::try_from(number + 1).unwrap();
+        wait_settled(&fixture.client, 3 * sent, 4 * sent);
+        assert_eq!(
+            counted_trades(&fixture.client, &venue, "XAU"),
+            3,
+            "{order:?}"
+        );
+        let listed = trades(&fixture.client, &venue, "XAU");
+        let prices: Vec<_> = listed.iter().map(|trade| trade["price"].clone()).collect();
+        assert_eq!(prices, ["90", "91", "92"], "{order:?}");
+    }
+    // In one run, and as two equal lines that are two trades of each of two symbols.
+    let all: Vec<_> = files.iter().map(PathBuf::as_path).collect();
+    fixture.replay("all", &all, &[]).success();
+    let lines = "1714521600000000000,5,A\n1714521600000000000,5,B\n".repeat(2);
+    let doubled = format!("time,price,symbol\n{lines}");
+    let doubled = fixture.write("two.csv", doubled.as_bytes());
+    fixture.replay("two", &[&doubled], &[]).success();
+    fixture.replay("two", &[&doubled], &["--restart"]).success();
+    wait_settled(&fixture.client, 18 + 3 + 4, 24 + 4 + 4);
+    assert_eq!(counted_trades(&fixture.client, "all", "XAU"), 3);
+    let counts = ["A", "B"].map(|symbol| counted_trades(&fixture.client, "two", symbol));
+    assert_eq!(counts, [2, 2]);
+    let output = fixture.stop_and_verify(25);
+    assert_eq!(table_number(&output, "conflicts"), 0, "{output}");
+}
+
+/// Returns a gzip file of bytes in one block that is not compressed (RFC 1951 and 1952).
+fn stored_gzip(bytes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(bytes.len()).unwrap();
+    let mut file = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+    file.extend(length.to_le_bytes());
+    file.extend((!length).to_le_bytes());
+    file.extend(bytes);
+    let checksum = bytes.iter().fold(u32::MAX, |checksum, byte| {
+        (0..8).fold(checksum ^ u32::from(*byte), |checksum, _| {
+            (checksum >> 1) ^ (0xedb8_8320 * (checksum & 1))
+        })
+    });
+    file.extend((!checksum).to_le_bytes());
+    file.extend(u32::from(length).to_le_bytes());
+    file
 }

@@ -112,7 +112,7 @@ fn a_cut_gzip_gives_the_whole_lines_before_the_cut_and_says_so() {
 }
 
 #[test]
-fn a_trade_without_id_is_identified_by_file_and_line() {
+fn a_trade_without_id_is_identified_by_its_values() {
     let unique = IdSchemeAndScope {
         scheme: IdScheme::Unique,
         scope: IdScope::File,
@@ -127,20 +127,69 @@ fn a_trade_without_id_is_identified_by_file_and_line() {
             (
                 trade.trade.id.is_some(),
                 trade.trade.scope.as_deref(),
-                trade.trade.sender,
+                trade.trade.sender.map(|sender| sender.key),
             )
         })
         .collect();
-    let sender = SenderTradeId {
-        key: read.tape.digest,
-        index: 3,
-    };
     let expected = [
         (true, Some(digest.as_str()), None),
-        (false, None, Some(sender)),
+        (false, None, Some(SenderTradeId::TAPE_KEY)),
         (true, Some("mine"), None),
     ];
     assert_eq!(known, expected);
+}
+
+/// Returns the identities of the trades of a tape without ids, with their symbols, in no order.
+fn identities(name: &str, bytes: &[u8]) -> Vec<(String, u64)> {
+    let none = IdSchemeAndScope {
+        scheme: IdScheme::None,
+        scope: IdScope::Symbol,
+    };
+    let read = read_tape(name, bytes, none).unwrap();
+    assert_eq!(read.bad_lines.total_count(), 0);
+    let identity = |trade: &TapeTrade| {
+        let instrument = read.instruments.instrument(trade.instrument_index);
+        let index = trade.trade.sender.unwrap().index;
+        (instrument.symbol.as_str().to_owned(), index)
+    };
+    let mut identities: Vec<_> = read.trades.iter().map(identity).collect();
+    identities.sort_unstable();
+    identities.dedup();
+    identities
+}
+
+#[test]
+fn the_same_lines_are_the_same_trades_in_any_file() {
+    let text = "time,price,quantity\n1,2,3\n1,2,3\n5,2,\n";
+    let found = identities("X.csv", text.as_bytes());
+    assert_eq!(found.len(), 3, "two equal lines are two trades");
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let gzipped = encoder.finish().unwrap();
+    let same: [(&str, &[u8]); 4] = [
+        ("X-2.csv", text.as_bytes()),
+        ("X.csv.gz", &gzipped),
+        (
+            "X.csv",
+            b"price,time,side,quantity\r\n2.0,5,,\r\n2,1,,3.00\r\n2,1,,3\r\n",
+        ),
+        (
+            "Y.csv",
+            b"symbol,time,price,quantity\nX,1,2,3\nX,1,2,3\nX,5,2,\n",
+        ),
+    ];
+    for (name, bytes) in same {
+        assert_eq!(identities(name, bytes), found, "{name}");
+    }
+    let grown = format!("{text}6,2,1\n1,2,3\n");
+    let grown = identities("X.csv", grown.as_bytes());
+    assert_eq!(grown.len(), 5);
+    assert!(found.iter().all(|identity| grown.contains(identity)));
+    // Equal lines of two symbols are counted apart.
+    let both = b"symbol,time,price,quantity\nX,1,2,3\nY,1,2,3\nX,1,2,3\nX,5,2,\n";
+    let both = identities("B.csv", both);
+    assert!(found.iter().all(|identity| both.contains(identity)));
+    assert_eq!(both.len(), 4);
 }
 
 #[test]
@@ -151,9 +200,10 @@ fn ids_are_dropped_if_they_identify_nothing() {
     };
     let read = read_tape("X.csv", ARCHIVE.as_bytes(), none).unwrap();
     assert_eq!(read.trades[0].trade.id, None);
+    let sender = read.trades[0].trade.sender;
     assert_eq!(
-        read.trades[0].trade.sender.map(|sender| sender.index),
-        Some(1)
+        sender.map(|sender| sender.key),
+        Some(SenderTradeId::TAPE_KEY)
     );
 }
 
