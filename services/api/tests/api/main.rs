@@ -6,6 +6,7 @@
 mod amend;
 mod bars;
 mod duplicates;
+mod ids_and_names;
 mod prices;
 mod problems;
 mod repairs;
