@@ -33,7 +33,12 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     let client = standalone.client();
     let options = ["--id-scheme", scheme];
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
-    Finished::of(&mut command).success();
+    let conflicts = conflicts_of(&Finished::of(&mut command));
+    assert_eq!(
+        conflicts > 0,
+        ids != "none",
+        "repeated lines say other prices"
+    );
     wait_settled(&client, trades, duplicates);
 
     let actual = tables(&client, &expected);
@@ -62,14 +67,36 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
         duplicates,
         "{output}"
     );
+    assert_eq!(table_number(&output, "conflicts"), conflicts, "{output}");
 
-    // The whole file again: whatever its ids are, every trade is a duplicate.
+    // The whole file again: whatever its ids are, every trade is a duplicate, and the same lines
+    // conflict with the first.
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
-    Finished::of(&mut command).success();
+    assert_eq!(conflicts_of(&Finished::of(&mut command)), conflicts);
     wait_settled(&client, trades, duplicates + trades + duplicates);
     let again = tables(&client, &expected);
     assert_equal(&format!("{ids} ids, sent twice"), &expected, &again);
     standalone.terminate().success();
+}
+
+/// Returns how many conflicts a replay counted, which decide its exit status.
+fn conflicts_of(finished: &Finished) -> u64 {
+    let said = finished.text.lines().find_map(|line| {
+        let said = line.strip_prefix("Conflicts: ")?;
+        said.strip_suffix('.')
+            .or_else(|| said.split_once(' ').map(|(count, _)| count))
+    });
+    let count = match said.unwrap() {
+        "none" => 0,
+        count => count.replace(',', "").parse().unwrap(),
+    };
+    assert_eq!(
+        finished.code,
+        Some(i32::from(count > 0)),
+        "{}",
+        finished.text
+    );
+    count
 }
 
 /// Reads the days of a time zone of every expected symbol.

@@ -1,7 +1,7 @@
 //! The contract that every store fulfils: the functions of [`bars`], [`ids`], [`state`],
-//! [`amendments`], [`texts`], [`topics`], [`ticks`] and [`model`] take any [`BarStore`] or
-//! [`TickStore`] that is empty. [`sqlite`] tests what is specific to files, [`timescale`] and
-//! [`clickhouse`] what is specific to a server.
+//! [`amendments`], [`texts`], [`topics`], [`ticks`], [`lookups`] and [`model`] take any
+//! [`BarStore`] or [`TickStore`] that is empty. [`sqlite`] tests what is specific to files,
+//! [`timescale`] and [`clickhouse`] what is specific to a server.
 //!
 //! [`BarStore`]: candlewick_store::BarStore
 //! [`TickStore`]: candlewick_store::TickStore
@@ -12,6 +12,7 @@ mod bars;
 mod clickhouse;
 mod fixtures;
 mod ids;
+mod lookups;
 mod model;
 mod sqlite;
 mod state;
@@ -109,6 +110,8 @@ contract!(
         a_tick_that_is_no_trade_is_corrupt,
         every_value_comes_back,
         amendments_come_back_whole,
+    },
+    lookups::{
         ticks_are_found_by_what_identifies_their_trades,
         first_deliveries_are_found_wherever_they_are,
     },
@@ -128,6 +131,8 @@ contract!(
         a_tick_that_is_no_trade_is_corrupt,
         every_value_comes_back,
         amendments_come_back_whole,
+    },
+    lookups::{
         ticks_are_found_by_what_identifies_their_trades,
         first_deliveries_are_found_wherever_they_are,
     },
