@@ -20,6 +20,7 @@ mod redis;
 mod role_process;
 mod servers;
 mod settings;
+mod standstill;
 mod topic_settings;
 mod topic_watch;
 mod topics;

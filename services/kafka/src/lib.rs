@@ -33,6 +33,7 @@ pub use self::connection::KafkaClient;
 pub use self::group::{DrainGuard, GroupEvent, GroupMembership, GroupMembershipOptions};
 pub use self::log::KafkaLog;
 pub use self::metrics::describe_metrics;
+pub use self::partition_reader::UnreadRecords;
 pub use self::topic::KafkaTopic;
 pub use self::topic_plan::{
     TopicChecker, TopicDrift, TopicDriftAction, TopicPlan, TopicSpec, plan_topics,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use eventlog::{Epoch, Log, LogError, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch};
 use tokio::select;
 
-use crate::partition_reader::{PartitionReader, ReadOutcome};
+use crate::partition_reader::{PartitionReader, ReadOutcome, UnreadRecords};
 use crate::poll_rounds::{CHECK_ROUNDS, TIMEOUT_ROUNDS};
 use crate::poller;
 use crate::topic::KafkaTopic;
@@ -72,6 +72,13 @@ impl KafkaLog {
     /// [`LogError::Refused`] if the process must be restarted before it can append.
     pub fn check_no_fatal_producer_error(&self) -> Result<(), LogError> {
         self.topic().kafka().check_no_fatal_producer_error()
+    }
+
+    /// Returns the records of a partition that exist and were not fetched, or `None` if there are
+    /// none or the partition is not being read. Makes no request to the brokers.
+    #[must_use]
+    pub fn unread_records(&self, partition: PartitionId) -> Option<UnreadRecords> {
+        self.reader.partition(partition).ok()?.unread_records()
     }
 
     /// Waits until all appends are acknowledged or have failed, then ends every wait, and fails
@@ -216,6 +223,6 @@ impl Log for KafkaLog {
 
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
         let reader = self.reader.partition(partition).ok()?;
-        Some(reader.known_end()).filter(|end| *end > 0)
+        Some(reader.end_of_records()).filter(|end| *end > 0)
     }
 }

@@ -6,6 +6,7 @@ mod read_state;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod unread_records;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,6 +22,7 @@ use crate::metrics;
 use crate::native::{ReaderClient, TopicHandle};
 
 pub(crate) use self::read_error::ReadError;
+pub use self::unread_records::UnreadRecords;
 
 /// How many bytes one fetch returns at most, even if more were requested.
 const MAX_FETCH_BYTES: usize = 64 << 20;
@@ -127,6 +129,22 @@ impl PartitionReader {
         })
     }
 
+    /// Returns the records that were not fetched yet, or `None` if there are none or no reader.
+    pub(crate) fn unread_records(&self) -> Option<UnreadRecords> {
+        self.lock_state().unread_records(self.known_end())
+    }
+
+    /// Returns the end of the records. It is where the next fetch continues if only offsets without
+    /// records are left, such as the markers of other processes' transactions.
+    pub(crate) fn end_of_records(&self) -> Offset {
+        let known_end = self.known_end();
+        let state = self.lock_state();
+        match state.is_reading() && state.unread_from() >= known_end {
+            true => state.next_offset(),
+            false => known_end,
+        }
+    }
+
     /// Begins a query of the partition's end if no record has come for long, because a reader that
     /// librdkafka has forgotten looks like a reader at the end. Returns whether it did; then the
     /// caller must query the brokers and pass the answer to [`Self::finish_end_query`]. Until that,
@@ -143,6 +161,9 @@ impl PartitionReader {
             self.raise_known_end(end);
         }
         let mut state = self.lock_state();
+        if let Some(end) = end {
+            state.set_readable_end(end);
+        }
         let has_unread = end.is_some_and(|end| end > state.next_message_offset());
         state
             .stall_detector()

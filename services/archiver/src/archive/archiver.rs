@@ -75,8 +75,8 @@ impl<B: Backend> Archiver<B> {
         let Some(mut session) = self.start_session(stop).await? else {
             return Ok(SessionStepOutcome::Stopped);
         };
-        self.health.ready();
         loop {
+            session.report_readiness(&self.health);
             let until_due = session
                 .pending
                 .time_until_write_due(&self.clock, &self.policy);

@@ -69,7 +69,8 @@ impl<B: Backend> Archiver<B> {
         RetryPolicy::new(FIRST_WAIT, MAX_WAIT).with_seed(seed)
     }
 
-    /// Reports that a call failed and that it will be repeated.
+    /// Reports that a call failed and that it will be repeated. The session reports the archiver as
+    /// ready again once it goes on.
     pub(super) fn report_failed_attempt(&self, reason: &impl Display) {
         let reason = reason.to_string();
         tracing::warn!(partition = self.partition, reason, "trying again shortly");
@@ -100,11 +101,6 @@ impl<B: Backend> Archiver<B> {
             is_transient
         };
         let policy = self.retry_policy();
-        let called =
-            clock::retry_until_stopped(&self.clock, &policy, stop, should_retry, attempt).await?;
-        if called.is_some() {
-            self.health.ready();
-        }
-        Ok(called)
+        clock::retry_until_stopped(&self.clock, &policy, stop, should_retry, attempt).await
     }
 }

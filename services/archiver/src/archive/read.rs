@@ -36,6 +36,7 @@ impl<B: Backend> Archiver<B> {
         let ArchiverSession {
             pending,
             retry_timer,
+            ..
         } = session;
         let fetch = self.trades.fetch(
             self.partition,
@@ -56,11 +57,7 @@ impl<B: Backend> Archiver<B> {
             self.report_and_delay_next_attempt(session, &future);
             return Ok(SessionStepOutcome::Continue);
         }
-        let was_failing = retry_timer.is_backing_off();
         retry_timer.record_success();
-        if was_failing {
-            self.health.ready();
-        }
         pending.start_delay_timer_if_empty(&self.clock);
         for record in records {
             let block_ends = pending.push_and_is_block_end(record, &self.policy);

@@ -50,6 +50,7 @@ impl<B: Backend> Archiver<B> {
         Ok(Some(ArchiverSession {
             pending: PendingRecords::new(blocks, offset),
             retry_timer: RetryTimer::new(self.retry_policy()),
+            ready_from: bounds.end,
         }))
     }
 

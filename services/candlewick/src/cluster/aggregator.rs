@@ -23,6 +23,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
+use super::standstill::{READING_COMPONENT, StandstillWatch};
 use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
@@ -169,6 +170,8 @@ impl AggregatorTopicsAndStores {
             clock: SystemClock,
         };
         let retention = Arc::new(retention);
+        let reading = health.register(READING_COMPONENT);
+        let standstill = StandstillWatch::new(schemas::TRADES, &self.trades.log, reading);
         let workers: WorkerFactory<ClusterBackend> = WorkerFactory {
             topics: WorkerTopics {
                 trades: self.trades.log.clone(),
@@ -187,9 +190,10 @@ impl AggregatorTopicsAndStores {
         Box::new(move |partition, stop| {
             let worker = workers.build(partition);
             let retention = (partition == 0).then(|| Arc::clone(&retention));
+            let standstill = standstill.clone();
             Box::pin(async move {
                 let component = worker.health.clone();
-                let fold = Box::pin(worker.run(stop.clone()));
+                let fold = standstill.run_with(partition, Box::pin(worker.run(stop.clone())));
                 let concerns_one_partition = WorkerError::concerns_one_partition;
                 let fold = run_partition_or_halt(
                     partition,

@@ -18,6 +18,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
+use super::standstill::{READING_COMPONENT, StandstillWatch};
 use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
@@ -193,9 +194,15 @@ impl ApiTopicsAndStores {
             hub: hub.clone(),
             health: health.clone(),
         };
+        let reading = health.register(READING_COMPONENT);
+        let standstill = StandstillWatch::new(schemas::BAR_UPDATES, &self.updates.log, reading);
         Box::new(move |partition, stop| {
             let follower = followers.build(partition);
-            Box::pin(async move { Ok(follower.run(stop).await?) })
+            let standstill = standstill.clone();
+            Box::pin(async move {
+                let follow = standstill.run_with(partition, follower.run(stop));
+                Ok(follow.await?)
+            })
         })
     }
 

@@ -20,6 +20,7 @@ use super::role_process::run_role_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers_forever,
 };
+use super::standstill::{READING_COMPONENT, StandstillWatch};
 use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::watch_topic_until_recreated;
 use super::topics::{EpochSource, OpenTopic, close_topics, open_topic};
@@ -124,6 +125,8 @@ fn partition_task_factory(
     ticks: GuardedTicks,
     health: Health,
 ) -> PartitionTaskFactory {
+    let reading = health.register(READING_COMPONENT);
+    let standstill = StandstillWatch::new(schemas::TRADES, &trades, reading);
     let archivers: ArchiverFactory<ClusterBackend> = ArchiverFactory {
         trades,
         ticks,
@@ -133,9 +136,10 @@ fn partition_task_factory(
     };
     Box::new(move |partition, stop| {
         let archiver = archivers.build(partition);
+        let standstill = standstill.clone();
         Box::pin(async move {
             let component = archiver.health.clone();
-            let archive = archiver.run(stop.clone());
+            let archive = standstill.run_with(partition, archiver.run(stop.clone()));
             let concerns_one_partition = ArchiverError::concerns_one_partition;
             run_partition_or_halt(partition, component, archive, concerns_one_partition, &stop)
                 .await?;

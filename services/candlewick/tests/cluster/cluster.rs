@@ -1,6 +1,7 @@
 //! A cluster that one test has to itself.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use eventlog::{Log, NewRecord};
@@ -9,6 +10,7 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig as _;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sqlx::{Connection, PgConnection};
 
 use crate::support::command::verify_with;
@@ -16,6 +18,9 @@ use crate::support::{Finished, TestProcess, candlewick, table_number, until};
 
 /// The number of partitions of each topic.
 pub(crate) const PARTITIONS: usize = 4;
+
+/// How long the brokers may take for a request of a test.
+pub(crate) const KAFKA_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Topics and databases of one test, and the options with which processes find them.
 pub(crate) struct TestCluster {
@@ -137,6 +142,30 @@ impl TestCluster {
         });
     }
 
+    /// Leaves a record in an open transaction, as a foreign producer may. The caller ends it.
+    pub(crate) fn open_transaction(
+        &self,
+        topic: &str,
+        partition: u32,
+        entry: &NewRecord,
+    ) -> BaseProducer {
+        let topic = format!("{}.{topic}", self.name);
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", self.options(&["--brokers"])[1])
+            .set("transactional.id", &topic)
+            .create()
+            .unwrap();
+        producer.init_transactions(KAFKA_TIMEOUT).unwrap();
+        producer.begin_transaction().unwrap();
+        let record = BaseRecord::to(&topic)
+            .partition(i32::try_from(partition).unwrap())
+            .key(entry.key.as_ref())
+            .payload(entry.value.as_ref());
+        producer.send(record).unwrap();
+        producer.flush(KAFKA_TIMEOUT).unwrap();
+        producer
+    }
+
     /// Runs a request of an operator about the topics.
     fn administer(&self, request: impl AsyncFnOnce(AdminClient<DefaultClientContext>)) {
         let brokers = self.options(&["--brokers"])[1];
@@ -248,6 +277,13 @@ impl TestCluster {
         let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
         verify_with(&self.options(&beginnings), trades)
     }
+}
+
+/// Waits until a component of a process has a reason with a part; returns the reason.
+pub(crate) fn wait_for_reason(process: &TestProcess, component: &str, part: &str) -> String {
+    until(part, || {
+        unready_reason(process, component).filter(|reason| reason.contains(part))
+    })
 }
 
 /// Waits until a process is ready.

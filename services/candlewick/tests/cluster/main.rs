@@ -14,6 +14,7 @@ mod dead_letters;
 mod groups;
 mod hostile;
 mod operators;
+mod standstill;
 mod starts;
 
 /// Processes and clients, shared with the end-to-end tests.

@@ -1,17 +1,11 @@
 //! What operators do to a cluster: it is noticed, named with the remedy, and loses nothing.
 
 use crate::bars::{SYMBOLS, send, wait_counted};
-use crate::cluster::{PARTITIONS, TestCluster, unready_reason, wait_ready};
-use crate::support::{Finished, TestProcess, until};
+use crate::cluster::{PARTITIONS, TestCluster, wait_for_reason, wait_ready};
+use crate::support::Finished;
 
 /// The component of a role that watches the settings of its topics.
 const SETTINGS: &str = "topic-settings";
-
-fn wait_for_reason(process: &TestProcess, component: &str, part: &str) -> String {
-    until(part, || {
-        unready_reason(process, component).filter(|reason| reason.contains(part))
-    })
-}
 
 #[test]
 fn times_of_senders_and_compaction_are_named_and_lose_nothing() {

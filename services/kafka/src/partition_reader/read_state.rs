@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::known_end::KnownPartitionEnd;
 use super::read_error::ReadError;
 use super::stall::StallDetector;
+use super::unread_records::UnreadRecords;
 use crate::metrics;
 use crate::native::{PartitionQueueReader, TakenMessage, TakenMessages};
 
@@ -37,6 +38,9 @@ pub(super) struct PartitionReadState {
     /// The known end when librdkafka last reported that there is nothing more. Offsets before it
     /// may have no record, such as the markers of other processes' transactions.
     drained_end: Option<Offset>,
+    /// The end up to which the brokers let readers read, as of their last answer after the last
+    /// record. It is before the known end while a producer has an open transaction.
+    readable_end: Option<Offset>,
     error: Option<ReadError>,
     /// The mean size of the records that were last read; 0 before that.
     mean_record_bytes: usize,
@@ -87,6 +91,21 @@ impl PartitionReadState {
             true => self.next_message_offset,
             false => self.next_offset,
         }
+    }
+
+    /// Records the end up to which the brokers let readers read.
+    pub(super) fn set_readable_end(&mut self, end: Offset) {
+        self.readable_end = Some(end);
+    }
+
+    /// Returns the records that were not fetched yet, if there are any before `known_end`.
+    pub(super) fn unread_records(&self, known_end: Offset) -> Option<UnreadRecords> {
+        let first = self.unread_from();
+        (self.is_reading() && first < known_end).then(|| UnreadRecords {
+            first,
+            end: known_end,
+            is_behind_open_transaction: self.readable_end.is_some_and(|end| end <= first),
+        })
     }
 
     /// Returns whether no record is left before `known_end`.
@@ -281,6 +300,7 @@ impl PartitionReadState {
         self.last_append_ns = Some(append_time_ns);
         self.next_message_offset = offset + 1;
         self.drained_end = None;
+        self.readable_end = None;
         self.stall.record_delivered(self.last_used_round);
         append_time_ns
     }

@@ -106,3 +106,26 @@ fn one_end_query_is_open_at_a_time_and_an_unanswered_one_does_not_count() {
         ReadOutcome::NotYet
     ));
 }
+
+#[test]
+fn records_behind_an_open_transaction_are_unread_and_named_as_such() {
+    let reader = partition_reader();
+    assert_eq!(reader.unread_records(), None, "there is no reader");
+    reader.start_at(5, 0).unwrap();
+    assert_eq!(reader.unread_records(), None, "nothing is known beyond 5");
+    reader.raise_known_end(8);
+    let unread = |is_behind_open_transaction| {
+        Some(UnreadRecords {
+            first: 5,
+            end: 8,
+            is_behind_open_transaction,
+        })
+    };
+    assert_eq!(reader.unread_records(), unread(false));
+    // The brokers let readers read up to 5, and hold records up to 8.
+    reader.finish_end_query(Some(5), 0);
+    assert_eq!(reader.unread_records(), unread(true));
+    assert!(!reader.lock_state().stall_detector().is_stalled(1_000_000));
+    reader.finish_end_query(Some(8), 1);
+    assert_eq!(reader.unread_records(), unread(false));
+}
