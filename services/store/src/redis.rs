@@ -6,7 +6,7 @@ mod pool;
 mod value;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use self::address::RedisAddress;
 use self::pending::PendingPrices;
-use self::pool::{RedisCredentials, RedisPool, ScriptCall};
+use self::pool::{FailedWrite, RedisCredentials, RedisPool, ScriptCall};
 use crate::metrics::StoreMetrics;
 use crate::password::read_password;
 use crate::{NewestPrice, NewestPriceStore, StoreError};
@@ -82,6 +82,8 @@ struct SharedRedisState {
     pool: RedisPool,
     label: String,
     pending: PendingPrices,
+    /// The failure of the last write, if it failed.
+    failed_write: Mutex<Option<FailedWrite>>,
     timeout: Duration,
     metrics: StoreMetrics,
 }
@@ -126,6 +128,7 @@ impl RedisNewestPriceStore {
             pool,
             label,
             pending: PendingPrices::default(),
+            failed_write: Mutex::default(),
             timeout: config.timeout,
             metrics: StoreMetrics::register_metrics("redis"),
         });
@@ -143,9 +146,34 @@ impl RedisNewestPriceStore {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.shared.run_command::<()>(&cmd("PING")).await
     }
+
+    /// Returns why prices are not written, if the last write failed and a test write to the same
+    /// node fails too. A server that responds may take no writes: it is out of memory, or a replica.
+    pub async fn write_failure(&self) -> Option<String> {
+        let failed = self.shared.lock_failed_write().clone()?;
+        let mut test_write = cmd("SET");
+        test_write.arg(value::test_key(&failed.key)).arg("");
+        match self
+            .shared
+            .run_command::<()>(test_write.arg("PX").arg(1))
+            .await
+        {
+            Ok(()) => {
+                *self.shared.lock_failed_write() = None;
+                None
+            }
+            Err(error) => Some(format!("the newest prices are not written: {error}")),
+        }
+    }
 }
 
 impl SharedRedisState {
+    fn lock_failed_write(&self) -> MutexGuard<'_, Option<FailedWrite>> {
+        self.failed_write
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Runs a command, and waits for its response at most for the timeout.
     async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let response = self.pool.run_command(command);
@@ -212,15 +240,19 @@ async fn write_price_batch(shared: &SharedRedisState, prices: &[NewestPrice]) {
         })
         .collect();
     let count = calls.len();
+    let first_key = prices
+        .first()
+        .map(|price| value::price_key(&price.instrument));
     let run = Box::pin(
         shared
             .pool
             .run_script_and_count_failures(SET_IF_NEWER, calls),
     );
-    let failed = match clock::timeout(&SystemClock, shared.timeout, run).await {
-        Ok((failed, _)) => failed,
-        Err(_) => count,
+    let (failed, failed_write) = match clock::timeout(&SystemClock, shared.timeout, run).await {
+        Ok(outcome) => outcome,
+        Err(_) => (count, first_key.map(|key| FailedWrite { key })),
     };
+    *shared.lock_failed_write() = failed_write;
     if failed > 0 {
         shared.metrics.errors.increment(1);
         shared.metrics.dropped.increment(failed as u64);

@@ -30,7 +30,7 @@ pub(super) async fn commit<S: BarStore, C: Clock>(
     health: HealthComponent,
 ) -> Result<CommitOutcome, StoreError> {
     let should_retry = |reason: &String| {
-        health.not_ready("the store does not accept commits");
+        health.not_ready(format!("the store does not accept commits: {reason}"));
         tracing::warn!(
             partition = transaction.progress.partition,
             reason,

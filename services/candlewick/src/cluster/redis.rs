@@ -18,16 +18,20 @@ pub(super) enum OptionalRedis {
 }
 
 impl OptionalRedis {
-    /// Pings Redis and reports the outcome. The circuit breaker of Redis would report an outage
+    /// Pings Redis, and reports whether it answers and takes writes. The circuit breaker of Redis would report an outage
     /// late or never: an aggregator only queues prices, and a pod calls Redis only when a client
     /// requests a price.
     pub(super) async fn probe(&self) {
         let Self::Configured(store, health) = self else {
             return;
         };
-        match store.ping().await {
-            Ok(()) => health.ready(),
-            Err(error) => health.degraded(error.to_string()),
+        let outage = match store.ping().await {
+            Ok(()) => store.write_failure().await,
+            Err(error) => Some(error.to_string()),
+        };
+        match outage {
+            Some(reason) => health.degraded(reason),
+            None => health.ready(),
         }
     }
 }

@@ -14,6 +14,7 @@ mod dead_letters;
 mod groups;
 mod hostile;
 mod operators;
+mod redis;
 mod standstill;
 mod starts;
 

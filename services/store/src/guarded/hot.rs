@@ -27,4 +27,10 @@ impl<C: Clock> GuardedStore<RedisNewestPriceStore, C> {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.call(self.store.ping()).await
     }
+
+    /// Returns why prices are not written, if so. A server that takes no writes still serves reads,
+    /// so its breaker is not told.
+    pub async fn write_failure(&self) -> Option<String> {
+        self.store.write_failure().await
+    }
 }

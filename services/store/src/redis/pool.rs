@@ -110,26 +110,27 @@ impl RedisPool {
         }
     }
 
-    /// Runs a script once for each call. Returns how many calls failed, and why the first did.
+    /// Runs a script once for each call. Returns how many calls failed, and one of them.
     pub(super) async fn run_script_and_count_failures(
         &self,
         script: &str,
         calls: Vec<ScriptCall>,
-    ) -> (usize, Option<String>) {
+    ) -> (usize, Option<FailedWrite>) {
+        let first_key = calls.first().map(|call| call.key.clone());
+        let all_failed = (calls.len(), first_key.map(|key| FailedWrite { key }));
         macro_rules! run {
             ($pool:expr, $connection:path) => {{
-                let mut connection = match $pool.get().await {
-                    Ok(connection) => connection,
-                    Err(error) => return (calls.len(), Some(error.to_string())),
+                let Ok(mut connection) = $pool.get().await else {
+                    return all_failed;
                 };
                 let ran: Result<(), RedisError> = script_pipeline(script, &calls)
                     .query_async(&mut connection)
                     .await;
                 match ran {
                     Ok(()) => (0, None),
-                    Err(error) => {
+                    Err(_) => {
                         drop($connection(connection));
-                        (calls.len(), Some(error.to_string()))
+                        all_failed
                     }
                 }
             }};
@@ -141,10 +142,17 @@ impl RedisPool {
                 Ok(connection) => {
                     run_script_concurrently_and_count_failures(connection, script, calls).await
                 }
-                Err(error) => (calls.len(), Some(error.to_string())),
+                Err(_) => all_failed,
             },
         }
     }
+}
+
+/// A write that failed.
+#[derive(Debug, Clone)]
+pub(super) struct FailedWrite {
+    /// The key that was not written.
+    pub(super) key: String,
 }
 
 /// The key and the argument of one call of a script.
@@ -176,7 +184,7 @@ async fn run_script_concurrently_and_count_failures(
     connection: cluster::Connection,
     code: &str,
     calls: Vec<ScriptCall>,
-) -> (usize, Option<String>) {
+) -> (usize, Option<FailedWrite>) {
     let script = &Script::new(code);
     let shared = ClusterConnection::clone(&connection);
     let count = calls.len();
@@ -186,15 +194,15 @@ async fn run_script_concurrently_and_count_failures(
             let mut invocation = script.prepare_invoke();
             invocation.key(&call.key).arg(&call.argument);
             let ran: Result<(), RedisError> = invocation.invoke_async(&mut connection).await;
-            ran.err()
+            ran.is_err().then_some(FailedWrite { key: call.key })
         }
     });
     let failures = results
         .buffer_unordered(MAX_CONCURRENT_CALLS)
         .filter_map(future::ready);
-    let failures: Vec<RedisError> = failures.collect().await;
+    let mut failures: Vec<FailedWrite> = failures.collect().await;
     if failures.len() == count {
         drop(cluster::Connection::take(connection));
     }
-    (failures.len(), failures.first().map(ToString::to_string))
+    (failures.len(), failures.pop())
 }

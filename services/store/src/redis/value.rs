@@ -20,6 +20,12 @@ pub(super) fn price_key(instrument: &Instrument) -> String {
     format!("price:{instrument}")
 }
 
+/// Returns a key that is no price's and is on the same node of a Cluster as `key`, unless that one
+/// chooses its node by braces.
+pub(super) fn test_key(key: &str) -> String {
+    format!("test-write:{{{key}}}")
+}
+
 /// Encodes a price as the value of its key.
 pub(super) fn encode_price(price: &NewestPrice) -> String {
     let Position { epoch, offset } = price.through;

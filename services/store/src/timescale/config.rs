@@ -28,7 +28,8 @@ pub struct TimescaleConfig {
     /// How long a statement may take.
     pub statement_timeout: Duration,
     /// How long a statement may wait for another transaction. It is longer than `idle_timeout`, so
-    /// that the transaction of a frozen process ends before the one that waits for it.
+    /// that the transaction of a frozen process ends before the one that waits for it, and shorter
+    /// than the usual limit of a call, so that the server names the lock.
     pub lock_timeout: Duration,
     /// How long a transaction that writes may be idle before the server ends it.
     pub idle_timeout: Duration,
@@ -50,7 +51,7 @@ impl TimescaleConfig {
             max_connections: 8,
             max_snapshots: 2,
             statement_timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(7),
             idle_timeout: Duration::from_secs(5),
             snapshot_timeout: Duration::from_secs(600),
             chunk_slack: Duration::from_hours(9 * 24),
