@@ -6,6 +6,9 @@
 #   misnamed        TLS, with a server certificate for another name
 #   sasl_ssl        TLS and a password, by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
 #   sasl_plaintext  a password alone, by the same mechanisms
+#
+# It has an authorizer: a topic or group without ACLs is open to all, and one with ACLs only to those
+# that they name. The user `limited`, who logs in by PLAIN with the same password, is subject to them.
 
 # shellcheck source=scripts/stack/certificates.sh
 . "$SCRIPTS/certificates.sh"
@@ -13,6 +16,7 @@
 readonly SECURE_DIR=$INSTANCE/kafka-secure
 readonly SECRETS=$SECURE_DIR/secrets
 readonly SECURE_USER=candlewick
+readonly LIMITED_USER=limited
 readonly WAYS_IN="ssl mutual misnamed sasl_ssl sasl_plaintext"
 # Its ports are those between Redis and its sentinels in the block.
 readonly SECURE_OFFSET=14
@@ -39,7 +43,7 @@ jaas() {
     password=$(cat "$SECRETS/password")
     cat <<END
 listener.name.$1.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
-listener.name.$1.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_$SECURE_USER="$password";
+listener.name.$1.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_$SECURE_USER="$password" user_$LIMITED_USER="$password";
 listener.name.$1.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
 listener.name.$1.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required;
 END
@@ -68,6 +72,9 @@ ssl.truststore.type=PEM
 ssl.truststore.location=$SECRETS/ca.pem
 listener.name.mutual.ssl.client.auth=required
 listener.name.misnamed.ssl.keystore.location=$(keystore misnamed)
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:$SECURE_USER;User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
 $(jaas sasl_ssl)
 $(jaas sasl_plaintext)
 $(broker_properties "$SECURE_DIR" 1)

@@ -16,6 +16,7 @@ mod ignored_sections;
 mod kafka;
 mod process;
 mod redis;
+mod rights;
 #[cfg(test)]
 mod tests;
 mod timescaledb;
@@ -32,6 +33,10 @@ pub use ignored_sections::ignore_server_sections_except;
 pub use kafka::KafkaArgs;
 pub use process::{ProcessArgs, ProcessSettings};
 pub use redis::RedisArgs;
+pub use rights::{
+    AGGREGATOR_RIGHTS, API_RIGHTS, ARCHIVER_RIGHTS, DEAD_LETTERS_REPLAY_RIGHTS,
+    DEAD_LETTERS_RIGHTS, RoleRights, VERIFY_RIGHTS,
+};
 pub use timescaledb::TimescaleArgs;
 pub use topic_specs::topic_specs;
 pub use topics::{TopicNames, TopicPrefixArgs};

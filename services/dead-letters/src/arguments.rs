@@ -8,7 +8,10 @@ use host::{ConfigErrors, ConfigReader};
 use crate::filter::DeadLetterFilter;
 use crate::location::DeadLetterLocation;
 use crate::log_source::LogSource;
-use connect::{KafkaArgs, TopicPrefixArgs, ignore_server_sections_except};
+use connect::{
+    DEAD_LETTERS_REPLAY_RIGHTS, DEAD_LETTERS_RIGHTS, KafkaArgs, RoleRights, TopicPrefixArgs,
+    ignore_server_sections_except,
+};
 
 const EXPLANATION: &str = "\
 A record that was not counted is kept in the topic dead-letters with the reason, whole up to 1 MiB.
@@ -125,6 +128,16 @@ pub(crate) enum DeadLettersAction {
         /// Whether the user is not asked.
         is_confirmed: bool,
     },
+}
+
+impl DeadLettersAction {
+    /// Returns the rights on the topics that the action needs.
+    pub(crate) const fn rights(&self) -> &'static RoleRights {
+        match self {
+            Self::List { .. } | Self::Show { .. } => &DEAD_LETTERS_RIGHTS,
+            Self::Replay { .. } => &DEAD_LETTERS_REPLAY_RIGHTS,
+        }
+    }
 }
 
 impl DeadLettersArgs {

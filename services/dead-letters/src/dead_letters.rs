@@ -35,7 +35,7 @@ pub fn run(arguments: DeadLettersArgs) -> anyhow::Result<ExitCode> {
                 outcome
             }
             LogSource::Kafka(config, names) => {
-                let logs = open_kafka_topics(*config, &names).await?;
+                let logs = open_kafka_topics(*config, &names, action.rights()).await?;
                 let outcome = run_action(&action, &logs).await;
                 let close = move || {
                     logs.dead_letters.close();

@@ -7,7 +7,7 @@ use clock::SystemClock;
 use eventlog::{EmbeddedLog, Log};
 use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 
-use connect::{DataFolder, DataFolderOptions, TopicNames};
+use connect::{DataFolder, DataFolderOptions, RoleRights, TopicNames};
 
 /// Where the topics are.
 #[derive(Debug)]
@@ -45,15 +45,17 @@ pub(crate) fn open_folder_topics(
 /// Opens the topics of a cluster.
 ///
 /// # Errors
-/// If no broker answers, or the topics have different numbers of partitions.
+/// If no broker answers, a right is missing, or the topics have different numbers of partitions.
 pub(crate) async fn open_kafka_topics(
     config: KafkaConfig,
     names: &TopicNames,
+    rights: &RoleRights,
 ) -> anyhow::Result<DeadLettersAndTradesLogs<KafkaLog>> {
     let brokers = config.brokers.clone();
     let kafka = KafkaClient::connect(config)?;
     let open_topic = async |name| {
         let topic = kafka.request_topic(&names.full_name(name)).await?;
+        topic.check_rights(rights.on(name)).await?;
         // The epoch does not matter here: no offset is compared with a stored one.
         topic.open_log(0)
     };

@@ -54,6 +54,15 @@ pub enum LogError {
         /// What went wrong, and how to correct it.
         reason: String,
     },
+    /// The servers of the log refuse the call because this process lacks a right. The same call
+    /// succeeds once an operator has granted the right.
+    #[error("{topic}: {reason}")]
+    Denied {
+        /// The topic.
+        topic: String,
+        /// Which right is missing, and how it is granted.
+        reason: String,
+    },
     /// The log is closed.
     #[error("the log is closed")]
     Closed,
@@ -108,7 +117,10 @@ impl LogError {
     /// Returns whether the same call may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy { .. } | Self::Unavailable { .. })
+        matches!(
+            self,
+            Self::Busy { .. } | Self::Unavailable { .. } | Self::Denied { .. }
+        )
     }
 
     /// Returns whether retention has dropped the requested record: it has overtaken the reader.

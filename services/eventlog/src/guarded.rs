@@ -44,9 +44,9 @@ impl<L: Log, C: Clock> AppendGuardedLog<L, C> {
 }
 
 /// Returns whether an error blames the servers. A busy log is well: it refuses further records
-/// until the pending ones are written.
+/// until the pending ones are written. So are servers that refuse a call for want of a right.
 fn is_failure(error: &LogError) -> bool {
-    error.is_transient() && !matches!(error, LogError::Busy { .. })
+    error.is_transient() && !matches!(error, LogError::Busy { .. } | LogError::Denied { .. })
 }
 
 impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {

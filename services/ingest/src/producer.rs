@@ -254,9 +254,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let policy = RetryPolicy::new(FIRST_BACKOFF, MAX_BACKOFF).give_up_after(self.deadline);
         let begin_ns = self.clock.monotonic_ns();
         let append = || self.log.append(partition, new_records());
-        match retry(&self.clock, &policy, LogError::is_transient, append).await {
+        match retry(&self.clock, &policy, may_succeed_soon, append).await {
             Ok(appended) => Ok(appended),
-            Err(error) if error.is_transient() => {
+            Err(error) if may_succeed_soon(&error) => {
                 tracing::warn!(partition, %error, "gave up appending");
                 let waited_ns = self.clock.monotonic_ns().saturating_sub(begin_ns);
                 Err(IngestError::Busy {
@@ -266,6 +266,12 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Returns whether an append that failed may succeed before the deadline. A missing right has to be
+/// granted by an operator, and the caller is told so at once.
+fn may_succeed_soon(error: &LogError) -> bool {
+    error.is_transient() && !matches!(error, LogError::Denied { .. })
 }
 
 fn check_lateness_and_idle_bounds(settings: &VenueSettings) -> Result<(), IngestError> {

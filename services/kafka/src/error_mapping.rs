@@ -19,10 +19,27 @@ pub(crate) fn is_out_of_range(code: Code) -> bool {
     )
 }
 
+/// Returns what the brokers deny access to with this code, if they do.
+const fn denied_resource(code: Code) -> Option<&'static str> {
+    match code {
+        Code::TopicAuthorizationFailed => Some("the topic"),
+        Code::GroupAuthorizationFailed => Some("the consumer group"),
+        Code::ClusterAuthorizationFailed => Some("the cluster"),
+        _ => None,
+    }
+}
+
 /// Returns the error of a call for `topic` that ended with `code`. It is transient if the brokers
 /// may recover from it.
 pub(crate) fn log_error_from_code(topic: &str, code: Code) -> LogError {
     let topic = topic.to_owned();
+    if let Some(resource) = denied_resource(code) {
+        let reason = format!(
+            "the brokers deny access to {resource} ({code}): the user of this process lacks a \
+             right; docs/rights.md lists those that it needs"
+        );
+        return LogError::Denied { topic, reason };
+    }
     match code {
         code if is_unknown_topic(code) => LogError::Unavailable {
             reason: missing_topic_text(code),
@@ -41,12 +58,8 @@ pub(crate) fn log_error_from_code(topic: &str, code: Code) -> LogError {
             reason: format!("the producer cannot continue ({code}); restart the process"),
             topic,
         },
-        Code::TopicAuthorizationFailed
-        | Code::ClusterAuthorizationFailed
-        | Code::GroupAuthorizationFailed
-        | Code::SaslAuthenticationFailed
-        | Code::UnsupportedSASLMechanism => LogError::Refused {
-            reason: format!("the brokers deny access ({code}); check the user and its ACLs"),
+        Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism => LogError::Refused {
+            reason: format!("the brokers refuse the login ({code}); check user and password"),
             topic,
         },
         Code::MessageSizeTooLarge
@@ -95,6 +108,24 @@ mod tests {
         let error = log_error_from_code("trades", Code::BrokerDestroy);
         assert_eq!(error, LogError::Closed);
         assert!(log_error_from_code("trades", Code::DestroyBroker).is_transient());
+    }
+
+    #[test]
+    fn a_missing_right_is_transient_and_names_the_resource() {
+        for (code, resource) in [
+            (Code::TopicAuthorizationFailed, "the topic"),
+            (Code::GroupAuthorizationFailed, "the consumer group"),
+            (Code::ClusterAuthorizationFailed, "the cluster"),
+        ] {
+            let error = log_error_from_code("trades", code);
+            assert!(matches!(error, LogError::Denied { .. }), "{error:?}");
+            assert!(error.is_transient(), "{error}");
+            let text = error.to_string();
+            assert!(
+                text.contains(resource) && text.contains("docs/rights.md"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

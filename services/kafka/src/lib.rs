@@ -21,6 +21,7 @@ mod native;
 mod partition_reader;
 mod poll_rounds;
 mod poller;
+mod rights;
 mod topic;
 mod topic_plan;
 mod topic_reader;
@@ -34,6 +35,7 @@ pub use self::group::{DrainGuard, GroupEvent, GroupMembership, GroupMembershipOp
 pub use self::log::KafkaLog;
 pub use self::metrics::describe_metrics;
 pub use self::partition_reader::UnreadRecords;
+pub use self::rights::TopicRight;
 pub use self::topic::KafkaTopic;
 pub use self::topic_plan::{
     TopicChecker, TopicDrift, TopicDriftAction, TopicPlan, TopicSpec, plan_topics,

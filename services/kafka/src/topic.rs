@@ -39,7 +39,7 @@ impl KafkaClient {
     /// [`LogError::Unavailable`] if the brokers do not answer.
     pub async fn request_topic(&self, name: &str) -> Result<KafkaTopic, LogError> {
         let described = self.describe_topic(name).await;
-        let TopicDescription { id, partitions } = described.map_err(|code| match code {
+        let TopicDescription { id, partitions, .. } = described.map_err(|code| match code {
             code if error_mapping::is_unknown_topic(code) => LogError::Refused {
                 topic: name.to_owned(),
                 reason: error_mapping::missing_topic_text(code),

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use aggregator::{WorkerConfig, WorkerError, WorkerStores, WorkerTopics};
 use clock::SystemClock;
+use connect::AGGREGATOR_RIGHTS;
 use eventlog::LogError;
 use host::Health;
 use store::{BarReader, StoreError};
@@ -131,15 +132,11 @@ impl AggregatorTopicsAndStores {
             return Ok(None);
         };
         let adopt = EpochSource::Adopt(&bars);
+        let open = |topic, epoch| open_topic(&connector, &kafka, topic, &AGGREGATOR_RIGHTS, epoch);
         let (trades, updates, dead_letters) = tokio::try_join!(
-            open_topic(&connector, &kafka, schemas::TRADES, adopt),
-            open_topic(&connector, &kafka, schemas::BAR_UPDATES, adopt),
-            open_topic(
-                &connector,
-                &kafka,
-                schemas::DEAD_LETTERS,
-                EpochSource::Fixed
-            ),
+            open(schemas::TRADES, adopt),
+            open(schemas::BAR_UPDATES, adopt),
+            open(schemas::DEAD_LETTERS, EpochSource::Fixed),
         )?;
         let (Some(trades), Some(updates), Some(dead_letters)) = (trades, updates, dead_letters)
         else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ::api::{DeferredRouter, Hub, HubLimits};
 use clock::SystemClock;
+use connect::API_RIGHTS;
 use eventlog::{Log, LogError};
 use host::{Health, HealthComponent, MetricsHandle, ShutdownStage};
 use tokio_util::sync::CancellationToken;
@@ -164,10 +165,9 @@ impl ApiTopicsAndStores {
             return Ok(None);
         };
         let lookup = EpochSource::Lookup(&bars);
-        let (trades, updates) = tokio::try_join!(
-            open_topic(&connector, &kafka, schemas::TRADES, lookup),
-            open_topic(&connector, &kafka, schemas::BAR_UPDATES, lookup),
-        )?;
+        let open = |topic| open_topic(&connector, &kafka, topic, &API_RIGHTS, lookup);
+        let (trades, updates) =
+            tokio::try_join!(open(schemas::TRADES), open(schemas::BAR_UPDATES),)?;
         let (Some(trades), Some(updates)) = (trades, updates) else {
             return Ok(None);
         };
@@ -206,12 +206,13 @@ impl ApiTopicsAndStores {
         })
     }
 
-    /// Waits until the process has to be restarted, because `trades` was recreated or because the
+    /// Waits until the process has to be restarted, because a topic was recreated or because the
     /// brokers have fenced the producer. The settings, positions and log id that the process holds
     /// belong to the generation of `trades` with which it started.
     async fn wait_until_restart_needed(&self) -> LogError {
         tokio::select! {
             recreated = watch_topic_until_recreated(&self.trades) => recreated,
+            recreated = watch_topic_until_recreated(&self.updates) => recreated,
             fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
         }
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use archiver::{ArchiverError, BlockPolicy};
 use clock::SystemClock;
+use connect::ARCHIVER_RIGHTS;
 use eventlog::Log;
 use host::Health;
 use store::TickStore;
@@ -110,7 +111,14 @@ impl ArchiverTopicsAndStores {
             return Ok(None);
         };
         let lookup = EpochSource::Lookup(&bars);
-        let trades = open_topic(&connector, &kafka, schemas::TRADES, lookup).await?;
+        let trades = open_topic(
+            &connector,
+            &kafka,
+            schemas::TRADES,
+            &ARCHIVER_RIGHTS,
+            lookup,
+        )
+        .await?;
         Ok(trades.map(|trades| Self {
             trades,
             bars,

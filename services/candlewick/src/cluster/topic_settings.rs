@@ -69,16 +69,11 @@ impl TopicSettingsWatch {
                     }
                     reported = reason;
                 }
-                // Whether the brokers answer is reported elsewhere.
+                // Whether the brokers answer, and which rights are missing, is reported elsewhere.
                 Err(error) if error.is_transient() => {}
-                // Without the right to ask for settings a role still works.
                 Err(error) => {
-                    let text = error.to_string();
-                    if text != reported {
-                        tracing::warn!(%error, "the settings of the topics cannot be checked");
-                        reported = text;
-                    }
-                    self.component.ready();
+                    let reason = format!("the settings of the topics cannot be checked: {error}");
+                    self.component.not_ready(reason);
                 }
             }
             SystemClock.sleep(CHECK_INTERVAL).await;

@@ -17,10 +17,15 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const UNAVAILABLE_AFTER: Duration = Duration::from_secs(15);
 
 /// Waits until a topic is recreated: a process has to be restarted to continue with the next
-/// generation. Meanwhile it reports in the topic's component whether the brokers answer, which a
-/// process that has nothing to read or append would not notice otherwise.
+/// generation. Meanwhile it reports in the topic's component whether the brokers answer and whether
+/// the process has its rights, which a process that has nothing to read or append would not notice
+/// otherwise.
 pub(super) async fn watch_topic_until_recreated(topic: &OpenTopic) -> LogError {
-    check_epoch_until_recreated(&SystemClock, &topic.health, || topic.log.check_epoch()).await
+    let check = || async {
+        topic.log.check_epoch().await?;
+        topic.topic.check_rights(topic.rights).await
+    };
+    check_until_recreated(&SystemClock, &topic.health, check).await
 }
 
 /// Waits until the brokers have fenced the producer of this process: it cannot append any more,
@@ -35,10 +40,10 @@ pub(super) async fn wait_until_producer_fenced(topic: &GuardedTopic) -> LogError
     }
 }
 
-async fn check_epoch_until_recreated<C, F>(
+async fn check_until_recreated<C, F>(
     clock: &C,
     component: &HealthComponent,
-    check_epoch: impl Fn() -> F,
+    check: impl Fn() -> F,
 ) -> LogError
 where
     C: Clock,
@@ -47,7 +52,7 @@ where
     let mut answered_ns = clock.monotonic_ns();
     loop {
         clock.sleep(CHECK_INTERVAL).await;
-        let result = check_epoch().await;
+        let result = check().await;
         let now_ns = clock.monotonic_ns();
         match result {
             Ok(()) => {
@@ -55,6 +60,11 @@ where
                 component.ready();
             }
             Err(error @ LogError::Recreated { .. }) => return error,
+            // The brokers have answered, and waiting does not grant a right.
+            Err(error @ LogError::Denied { .. }) => {
+                answered_ns = now_ns;
+                component.not_ready(error.to_string());
+            }
             Err(error) => {
                 let silence = Duration::from_nanos(now_ns.saturating_sub(answered_ns));
                 if silence >= UNAVAILABLE_AFTER {
@@ -94,15 +104,23 @@ mod tests {
             match checks {
                 2..=9 => failed,
                 11..50 if checks % 2 == 1 => failed,
+                20 => Err(LogError::Denied {
+                    topic: topic(),
+                    reason: "no Write".to_owned(),
+                }),
                 50 => Err(LogError::Recreated { topic: topic() }),
                 _ => Ok(()),
             }
         };
-        let error = check_epoch_until_recreated(&SystemClock, &component, check_epoch).await;
+        let error = check_until_recreated(&SystemClock, &component, check_epoch).await;
         assert_eq!(error, LogError::Recreated { topic: topic() });
         // Without an answer since the first check, it is not ready from the ninth to the tenth.
         let mut expected = vec![None; 50];
         expected[9] = Some("no answer for 15s and more: trades: no route".to_owned());
+        // A missing right is reported at once, until the right is there.
+        for check in [20, 21] {
+            expected[check] = Some("trades: no Write".to_owned());
+        }
         assert_eq!(reasons.into_inner(), expected);
     }
 }

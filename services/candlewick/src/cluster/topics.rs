@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use clock::SystemClock;
+use connect::RoleRights;
 use eventlog::{AppendGuardedLog, Log, LogError};
 use host::HealthComponent;
-use kafka::KafkaTopic;
+use kafka::{KafkaTopic, TopicRight};
 use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
 use super::servers::{
@@ -39,8 +40,10 @@ impl OpenTopicError {
 pub(super) struct OpenTopic {
     pub(super) log: GuardedTopic,
     pub(super) topic: KafkaTopic,
-    /// Reports whether the topic was found and whether the brokers answer.
+    /// Reports whether the topic was found, whether the brokers answer, and which rights are missing.
     pub(super) health: HealthComponent,
+    /// What the role needs on the topic.
+    pub(super) rights: &'static [TopicRight],
 }
 
 /// Where the epoch of a topic comes from.
@@ -55,20 +58,23 @@ pub(super) enum EpochSource<'a> {
     Fixed,
 }
 
-/// Finds a topic and its epoch, and opens it. The stores know the topic as `name`; the brokers
-/// know it by that name after the configured prefix. Returns `None` if the process is stopped
-/// first.
+/// Finds a topic and its epoch, checks the rights of the role, and opens the topic. The stores know
+/// it as `name`; the brokers know it by that name after the configured prefix. Returns `None` if the
+/// process is stopped first.
 pub(super) async fn open_topic(
     connector: &ServerConnector,
     connection: &GuardedKafkaClient,
     name: &'static str,
+    role_rights: &RoleRights,
     epoch_source: EpochSource<'_>,
 ) -> anyhow::Result<Option<OpenTopic>> {
     let health = connector.register_component(&format!("topic-{name}"));
+    let rights = role_rights.on(name);
     let attempt = || async {
         // Requested again at each attempt: a broker that lags may return the generation before.
         let full_name = connection.topic_names.full_name(name);
         let topic = connection.kafka.request_topic(&full_name).await?;
+        topic.check_rights(rights).await?;
         let epoch = match epoch_source {
             EpochSource::Adopt(bars) => {
                 let generation = TopicGeneration {
@@ -100,7 +106,12 @@ pub(super) async fn open_topic(
     };
     tracing::info!(topic = name, id = topic.id(), epoch, "topic opened");
     let log = AppendGuardedLog::new(topic.open_log(epoch)?, name, connection.guard.clone());
-    Ok(Some(OpenTopic { log, topic, health }))
+    Ok(Some(OpenTopic {
+        log,
+        topic,
+        health,
+        rights,
+    }))
 }
 
 /// Checks that all topics have the same number of partitions: a record and the records that it

@@ -13,6 +13,7 @@ use rdkafka::config::FromClientConfig as _;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use sqlx::{Connection, PgConnection};
 
+use crate::acls::SecureBroker;
 use crate::support::command::verify_with;
 use crate::support::{Finished, TestProcess, candlewick, table_number, until};
 
@@ -79,6 +80,38 @@ impl TestCluster {
             postgres,
             options: options.concat(),
         }
+    }
+
+    /// Creates databases with tables, and topics on the broker that has an authorizer. Processes
+    /// log in as the user `candlewick`, who may do everything.
+    pub(crate) fn with_authorizer(test: &str) -> Self {
+        let mut cluster = Self::empty(test);
+        let broker = SecureBroker::from_environment();
+        cluster.set_option("--brokers", broker.address.clone());
+        let password_file = broker.password_file.display().to_string();
+        for (flag, value) in [
+            ("--kafka-security-protocol", "SASL_PLAINTEXT"),
+            ("--kafka-username", "candlewick"),
+            ("--kafka-password-file", &password_file),
+        ] {
+            cluster.set_option(flag, value.to_owned());
+        }
+        cluster.migrate();
+        cluster.apply_topics();
+        cluster
+    }
+
+    /// Sets the value of an option of all processes that are started later.
+    pub(crate) fn set_option(&mut self, flag: &str, value: String) {
+        match self.options.iter().position(|one| one == flag) {
+            Some(index) => self.options[index + 1] = value,
+            None => self.options.extend([flag.to_owned(), value]),
+        }
+    }
+
+    /// Returns the full name of a topic, or of the consumer group of a role.
+    pub(crate) fn full_name(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
     }
 
     /// Creates databases with tables, and topics.

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod acls;
 mod bars;
 mod cluster;
 mod conflicts;
@@ -15,6 +16,7 @@ mod groups;
 mod hostile;
 mod operators;
 mod redis;
+mod rights;
 mod standstill;
 mod starts;
 

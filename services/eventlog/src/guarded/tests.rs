@@ -23,6 +23,7 @@ impl Outage {
 #[derive(Clone, Copy)]
 enum AppendFault {
     Busy,
+    Denied,
     Hangs,
 }
 
@@ -42,6 +43,10 @@ impl Log for BadLog {
     async fn append(&self, _: u32, _: Vec<NewRecord>) -> Result<Range<u64>, LogError> {
         match self.1 {
             AppendFault::Busy => Err(LogError::Busy { pending_bytes: 7 }),
+            AppendFault::Denied => Err(LogError::Denied {
+                topic: "trades".to_owned(),
+                reason: "no Write".to_owned(),
+            }),
             AppendFault::Hangs => std::future::pending().await,
         }
     }
@@ -79,13 +84,18 @@ fn guarded_log(fault: AppendFault) -> (AppendGuardedLog<BadLog, SystemClock>, Ou
 }
 
 #[tokio::test(start_paused = true)]
-async fn appends_that_hang_open_the_breaker_and_a_busy_log_does_not() {
-    let (busy, outage) = guarded_log(AppendFault::Busy);
-    for _ in 0..10 {
-        let error = busy.append(0, Vec::new()).await.unwrap_err();
-        assert_eq!(error, LogError::Busy { pending_bytes: 7 });
+async fn appends_that_hang_open_the_breaker_and_a_busy_log_or_a_missing_right_does_not() {
+    for (fault, text) in [
+        (AppendFault::Busy, "7 bytes"),
+        (AppendFault::Denied, "trades: no Write"),
+    ] {
+        let (log, outage) = guarded_log(fault);
+        for _ in 0..10 {
+            let error = log.append(0, Vec::new()).await.unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        assert!(!outage.is_reported());
     }
-    assert!(!outage.is_reported());
 
     let (stuck, outage) = guarded_log(AppendFault::Hangs);
     for _ in 0..2 {

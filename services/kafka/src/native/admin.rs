@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::ptr::{NonNull, null, null_mut};
+use std::slice;
 use std::time::Duration;
 
 use rdkafka::bindings as raw;
@@ -10,6 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use super::client::{NativeClient, check_code};
 use super::queue::EventQueue;
 use crate::connection_error::LastConnectionError;
+use crate::rights::TopicRight;
 
 /// The description of a topic by the brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(crate) struct TopicDescription {
     pub(crate) id: String,
     /// The number of partitions.
     pub(crate) partitions: usize,
+    /// What the user of the client may do with it; `None` if the brokers do not say.
+    pub(crate) rights: Option<Vec<TopicRight>>,
 }
 
 /// Requests the description of a topic. Blocks for `timeout` at most.
@@ -35,6 +39,9 @@ pub(crate) fn describe_topic(
     unsafe {
         let topics = raw::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
         let event = send_request(client, operation, timeout, |options, queue| {
+            let error = raw::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+            // It accepts null, which means that there was no error.
+            raw::rd_kafka_error_destroy(error);
             raw::rd_kafka_DescribeTopics(client.pointer(), topics, options, queue);
         });
         raw::rd_kafka_TopicCollection_destroy(topics);
@@ -174,7 +181,7 @@ fn send_request(
     client: &impl NativeClient,
     operation: raw::rd_kafka_admin_op_t,
     timeout: Duration,
-    request: impl FnOnce(*const raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
+    request: impl FnOnce(*mut raw::rd_kafka_AdminOptions_t, *mut raw::rd_kafka_queue_t),
 ) -> Result<QueueEvent, Code> {
     let timeout_ms = c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX);
     let queue = EventQueue::new(client).ok_or(Code::Fail)?;
@@ -224,6 +231,29 @@ unsafe fn read_description(event: *mut raw::rd_kafka_event_t) -> Result<TopicDes
             return Err(Code::UnsupportedVersion);
         }
         let id = CStr::from_ptr(id).to_string_lossy().into_owned();
-        Ok(TopicDescription { id, partitions })
+        let mut count = 0;
+        let operations =
+            raw::rd_kafka_TopicDescription_authorized_operations(topic, &raw mut count);
+        let rights = (!operations.is_null()).then(|| {
+            let operations = slice::from_raw_parts(operations, count).iter();
+            operations.filter_map(|one| topic_right(*one)).collect()
+        });
+        Ok(TopicDescription {
+            id,
+            partitions,
+            rights,
+        })
+    }
+}
+
+/// Returns the right that an operation of Kafka is, if this program ever needs it.
+fn topic_right(operation: raw::rd_kafka_AclOperation_t) -> Option<TopicRight> {
+    use raw::rd_kafka_AclOperation_t as Operation;
+    match operation {
+        Operation::RD_KAFKA_ACL_OPERATION_READ => Some(TopicRight::Read),
+        Operation::RD_KAFKA_ACL_OPERATION_WRITE => Some(TopicRight::Write),
+        Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE => Some(TopicRight::Describe),
+        Operation::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS => Some(TopicRight::DescribeConfigs),
+        _ => None,
     }
 }
