@@ -5,9 +5,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use host::{Align, ConfigReader, TextTable};
-use kafka::{KafkaConfig, TopicDrift, TopicDriftAction, TopicSpec, plan_topics};
+use kafka::{KafkaClient, KafkaConfig, TopicDrift, TopicDriftAction, TopicSpec, plan_topics};
 
-use connect::{KafkaArgs, TopicNames, TopicPrefixArgs, ignore_server_sections_except, topic_specs};
+use connect::{
+    KafkaArgs, TimescaleArgs, TopicNames, TopicPrefixArgs, ignore_server_sections_except,
+    topic_specs,
+};
+use store::TimescaleBarStore;
+
+use crate::cluster::rebind_topic;
 
 /// Creates the topics of a cluster, and finds settings of existing topics that are not as they
 /// should be.
@@ -22,6 +28,22 @@ enum TopicsCommand {
     /// Create missing topics, and correct the settings that can be changed safely. It never changes
     /// the number of partitions, drops records or moves replicas
     Apply(ApplyTopicsArgs),
+    /// Let this database take over the topic trades from the database that it is folded into. Stop
+    /// the aggregators of the other database first
+    Bind(BindTopicsArgs),
+}
+
+#[derive(Debug, Args)]
+struct BindTopicsArgs {
+    /// A TOML file with the settings of Kafka and TimescaleDB
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    names: TopicPrefixArgs,
+    #[command(flatten)]
+    timescaledb: TimescaleArgs,
 }
 
 #[derive(Debug, Args)]
@@ -48,13 +70,44 @@ struct ApplyTopicsArgs {
 
 /// Creates and corrects the topics, and prints what was done.
 pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
-    let TopicsCommand::Apply(arguments) = arguments.command;
-    let (config, names) = read_config(&arguments).map_err(host::StartupError::from)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
-    runtime.block_on(apply_topics(&arguments, &config, &names))
+    match arguments.command {
+        TopicsCommand::Apply(arguments) => {
+            let (config, names) = read_config(&arguments).map_err(host::StartupError::from)?;
+            runtime.block_on(apply_topics(&arguments, &config, &names))
+        }
+        TopicsCommand::Bind(arguments) => runtime.block_on(bind_topics(arguments)),
+    }
+}
+
+/// Binds the topic `trades` to a database, and prints what it was bound to.
+async fn bind_topics(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
+    let read = || {
+        let mut reader = ConfigReader::load(arguments.config.as_deref())?;
+        ignore_server_sections_except(&mut reader, &["kafka", "timescaledb"]);
+        let config = arguments.kafka.read(&mut reader);
+        let names = arguments.names.read(&mut reader);
+        let timescaledb = arguments.timescaledb.read(&mut reader);
+        reader.finish_with(timescaledb.map(|timescaledb| (config, names, timescaledb)))
+    };
+    let (config, names, timescaledb) = read().map_err(host::StartupError::from)?;
+    let store = TimescaleBarStore::open(timescaledb).await?;
+    let kafka = KafkaClient::connect(config)?;
+    let topic = kafka
+        .request_topic(&names.full_name(schemas::TRADES))
+        .await?;
+    let before = rebind_topic(&topic, &store).await?;
+    match before {
+        Some(before) => println!("{} was folded into {before}", topic.name()),
+        None => println!("{} was bound to no database", topic.name()),
+    }
+    println!("it is bound to {} now", store.label());
+    // Dropping the client blocks for a moment.
+    tokio::task::spawn_blocking(move || drop((topic, kafka))).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_config(

@@ -23,6 +23,7 @@ mod poll_rounds;
 mod poller;
 mod rights;
 mod topic;
+mod topic_binding;
 mod topic_plan;
 mod topic_reader;
 mod topic_removal;
@@ -37,6 +38,7 @@ pub use self::metrics::describe_metrics;
 pub use self::partition_reader::UnreadRecords;
 pub use self::rights::TopicRight;
 pub use self::topic::KafkaTopic;
+pub use self::topic_binding::TopicBinding;
 pub use self::topic_plan::{
     TopicChecker, TopicDrift, TopicDriftAction, TopicPlan, TopicSpec, plan_topics,
 };

@@ -45,8 +45,8 @@ pub enum StoreError {
     #[error(
         "{topic} has {found} partitions, but the state in {store} is of {registered}: keys belong \
          to other partitions now, and nothing is folded; recreate the topics with {registered} \
-         partitions (`candlewick topics apply --partitions {registered}`), or fold into an empty \
-         database"
+         partitions (`candlewick topics apply --partitions {registered}`), or fold them into an \
+         empty database, to which `candlewick topics bind` binds them"
     )]
     PartitionsChanged {
         /// The name of the store.

@@ -16,14 +16,15 @@ const EXPLANATION: &str = "\
 It can run while another process has the data folder open: it takes a snapshot of the bars, and
 waits until the archiver has stored the ticks up to there. If no process has the folder open, it
 archives missing ticks from the folder's log first. With --timescaledb-url and --clickhouse-url it
-compares the stores of a cluster, through a snapshot of the bars; from Kafka it reads only the
-number of partitions of the topic trades.
+compares the stores of a cluster, through a snapshot of the bars; from Kafka it reads the
+number of partitions of the topic trades, and whether they have records that are not folded.
 
 Each difference is a line on standard output: instrument, interval, start, field, the stored value,
 the refolded value; a table of counts follows. Bars whose ticks are deleted (they are kept for 7
 days) are counted as not provable. Duplicates are counted too, and as conflicts those that differ
-from the first delivery in time, price, quantity or side; no bar holds them. Exit status: 0 if all
-bars are equal, 1 otherwise, 64 for a bad command line.";
+from the first delivery in time, price, quantity or side; no bar holds them. Over a cluster,
+partitions with records that no aggregator folds are named. Exit status: 0 if all bars are equal and
+no partition stands still, 1 otherwise, 64 for a bad command line.";
 
 /// Checks the stored bars: refolds the stored ticks and compares every value of every bar of every
 /// interval.

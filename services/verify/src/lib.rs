@@ -10,6 +10,7 @@
 //! | `arguments` | the command line |
 //! | `verify` | a whole run, from the command line to the exit status |
 //! | `snapshot`, `partitions` | bars of one moment, and ticks that reach as far |
+//! | `standstill` | finds partitions that nobody folds |
 //! | `symbol_checker` | goes through symbols and days |
 //! | `stored_bars`, `tick_slices`, `verdict_pages` | read bars, ticks and verdicts in pieces |
 //! | `day_fold` | refolds the ticks of a day |
@@ -25,6 +26,7 @@ mod progress;
 mod report;
 mod retention;
 mod snapshot;
+mod standstill;
 mod stored_bars;
 mod symbol_checker;
 #[cfg(test)]

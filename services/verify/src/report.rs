@@ -9,6 +9,7 @@ use market::{Instrument, Interval, Position, Window, format_time};
 use store::TickVerdict;
 
 use crate::named_bar_values::format_position;
+use crate::standstill::StandingPartition;
 
 /// The most differences that are listed.
 const LISTED_LIMIT: usize = 100;
@@ -39,6 +40,8 @@ pub(crate) struct VerifyReport {
     /// The number of differences, listed or not.
     pub(crate) difference_count: u64,
     listed: Vec<StoredValueDifference>,
+    /// Partitions with records that nobody folds.
+    pub(crate) standing: Vec<StandingPartition>,
     pub(crate) duration: Duration,
 }
 
@@ -127,6 +130,13 @@ impl fmt::Display for VerifyReport {
         if unlisted > 0 {
             let count = format_count(unlisted);
             writeln!(out, "… and {count} more differences")?;
+        }
+        for StandingPartition { partition, offset } in &self.standing {
+            writeln!(
+                out,
+                "partition {partition} of trades stands still before offset {offset}: there are \
+                 records, and no aggregator of this database folds them"
+            )?;
         }
         write!(out, "{}", self.table())?;
         if self.conflicts > 0 {

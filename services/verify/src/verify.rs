@@ -11,10 +11,11 @@ use market::VenueSettings;
 use store::{BarReader, ClickHouseTickStore, SymbolQuery, SymbolRow, TickStore, TimescaleBarStore};
 
 use crate::arguments::{VerifyArgs, VerifyTarget};
-use crate::partitions::request_trades_partition_count;
+use crate::partitions::request_trades_topic;
 use crate::progress::ProgressDisplay;
 use crate::report::VerifyReport;
 use crate::snapshot::VerifySnapshot;
+use crate::standstill::find_standing_partitions;
 use crate::symbol_checker::SymbolChecker;
 
 /// The number of symbols that are read at once.
@@ -37,7 +38,7 @@ pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
     drop(arguments);
     // A closed standard output does not change the outcome.
     let _ = std::io::stdout().write_all(report.to_string().as_bytes());
-    match report.has_no_differences() {
+    match report.has_no_differences() && report.standing.is_empty() {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::FAILURE),
     }
@@ -62,12 +63,20 @@ pub(crate) async fn verify_target<C: Clock>(
         VerifyTarget::Cluster(config) => {
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;
             let ticks = ClickHouseTickStore::open(&config.clickhouse).await?;
-            let partitions = request_trades_partition_count(config).await?;
+            let topic = request_trades_topic(config).await?;
+            let partitions = topic.partitions();
             let stores = (&bars, ticks);
             let snapshot =
                 VerifySnapshot::from_stores(stores, partitions, max_wait, &clock, &progress)
                     .await?;
-            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
+            let mut report =
+                compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?;
+            let log = topic.open_log(0)?;
+            let folded = &snapshot.first_unfolded_positions;
+            report.standing = find_standing_partitions(&log, &bars, folded, &clock).await?;
+            // Dropping the clients blocks for a moment.
+            tokio::task::spawn_blocking(move || drop((log, topic))).await?;
+            report
         }
     };
     report.duration = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));

@@ -25,6 +25,7 @@ use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
 use super::standstill::{READING_COMPONENT, StandstillWatch};
+use super::topic_database::TradesDatabase;
 use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
@@ -111,6 +112,8 @@ struct AggregatorTopicsAndStores {
     bars: GuardedBars,
     ticks: GuardedTicks,
     redis: OptionalRedis,
+    /// The binding of `trades` to the database; `None` if it cannot be checked.
+    database: Option<TradesDatabase>,
 }
 
 impl AggregatorTopicsAndStores {
@@ -147,6 +150,10 @@ impl AggregatorTopicsAndStores {
             (schemas::BAR_UPDATES, &updates),
             (schemas::DEAD_LETTERS, &dead_letters),
         ])?;
+        let database = TradesDatabase::bind(&connector, &trades.topic, &bars).await?;
+        let Some(database) = database else {
+            return Ok(None);
+        };
         Ok(Some(Self {
             trades,
             updates,
@@ -154,6 +161,7 @@ impl AggregatorTopicsAndStores {
             bars,
             ticks,
             redis,
+            database,
         }))
     }
 
@@ -217,6 +225,14 @@ impl AggregatorTopicsAndStores {
             recreated = watch_topic_until_recreated(&self.updates) => recreated,
             recreated = watch_topic_until_recreated(&self.dead_letters) => recreated,
             fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
+            bound_elsewhere = self.wait_until_bound_elsewhere() => bound_elsewhere,
+        }
+    }
+
+    async fn wait_until_bound_elsewhere(&self) -> LogError {
+        match &self.database {
+            Some(database) => database.wait_until_bound_elsewhere().await,
+            None => pending().await,
         }
     }
 }

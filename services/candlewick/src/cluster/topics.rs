@@ -13,6 +13,7 @@ use store::{BarReader, BarStore, StoreError, TopicGeneration};
 use super::servers::{
     GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_permanent,
 };
+use super::topic_database::{BindError, check_not_bound_elsewhere};
 
 /// How long the end of the process waits for the brokers to acknowledge appended records.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -24,6 +25,8 @@ enum OpenTopicError {
     Log(#[from] LogError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
     #[error("no aggregator has adopted this generation of the topic ({0}) yet")]
     NotAdopted(String),
 }
@@ -77,6 +80,9 @@ pub(super) async fn open_topic(
         topic.check_rights(rights).await?;
         let epoch = match epoch_source {
             EpochSource::Adopt(bars) => {
+                if name == schemas::TRADES {
+                    check_not_bound_elsewhere(&topic, bars).await?;
+                }
                 let generation = TopicGeneration {
                     topic: name.to_owned(),
                     topic_id: topic.id().to_owned(),

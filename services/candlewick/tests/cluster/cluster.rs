@@ -31,6 +31,12 @@ pub(crate) struct TestCluster {
     options: Vec<String>,
 }
 
+/// A lock of a table, which the end of its connection releases.
+pub(crate) struct HeldLock {
+    _connection: PgConnection,
+    _runtime: tokio::runtime::Runtime,
+}
+
 fn server(variable: &str) -> String {
     let address = std::env::var(variable).ok().filter(|text| !text.is_empty());
     address.unwrap_or_else(|| {
@@ -234,6 +240,18 @@ impl TestCluster {
         });
     }
 
+    /// Deletes topics.
+    pub(crate) fn delete_topics(&self, topics: &[&str]) {
+        let names: Vec<_> = topics.iter().map(|topic| self.full_name(topic)).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        self.administer(async |admin| {
+            let deleted = admin.delete_topics(&names, &AdminOptions::new()).await;
+            for one in deleted.unwrap() {
+                one.unwrap();
+            }
+        });
+    }
+
     /// Starts a role on the topics of another cluster and the stores of this one.
     pub(crate) fn start_with_topics_of(&self, other: &Self, role: &str) -> TestProcess {
         let mut command = candlewick(&[role, "--listen", "127.0.0.1:0"]);
@@ -247,6 +265,37 @@ impl TestCluster {
     pub(crate) fn execute_on_bars(&self, statement: &str) {
         let url = self.options(&["--timescaledb-url"])[1];
         execute_on_timescaledb(url, statement.to_owned());
+    }
+
+    /// Makes the database of the bars read-only for new sessions, or not, and ends all sessions.
+    pub(crate) fn set_bars_read_only(&self, is_read_only: bool) {
+        let value = if is_read_only { "on" } else { "off" };
+        let name = &self.name;
+        let set = format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+        execute_on_timescaledb(&self.postgres, set);
+        let end = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        execute_on_timescaledb(&self.postgres, end);
+    }
+
+    /// Locks a table of the database of the bars until the returned value is dropped.
+    pub(crate) fn lock_bars_table(&self, table: &str) -> HeldLock {
+        let url = self.options(&["--timescaledb-url"])[1].to_owned();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let connection = runtime.block_on(async {
+            let mut connection = PgConnection::connect(&url).await.unwrap();
+            let lock = format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+            for statement in ["BEGIN".to_owned(), lock] {
+                let query = sqlx::query(sqlx::AssertSqlSafe(statement));
+                query.execute(&mut connection).await.unwrap();
+            }
+            connection
+        });
+        HeldLock {
+            _connection: connection,
+            _runtime: runtime,
+        }
     }
 
     /// Returns the `host:port` of Redis.
@@ -305,6 +354,13 @@ impl TestCluster {
         });
     }
 
+    /// Runs `candlewick verify` over the stores once.
+    pub(crate) fn run_verify(&self) -> Finished {
+        let mut command = candlewick(&["verify", "--no-progress"]);
+        let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
+        Finished::of(command.args(self.options(&beginnings)))
+    }
+
     /// Runs `candlewick verify` over the stores until it counts `trades` trades.
     pub(crate) fn verify(&self, trades: u64) -> String {
         let beginnings = ["--brokers", "--kafka", "--timescaledb", "--clickhouse"];
@@ -316,6 +372,21 @@ impl TestCluster {
 pub(crate) fn wait_for_reason(process: &TestProcess, component: &str, part: &str) -> String {
     until(part, || {
         unready_reason(process, component).filter(|reason| reason.contains(part))
+    })
+}
+
+/// Waits until a component whose name begins with `beginning` has a reason with a part; returns the
+/// reason.
+pub(crate) fn wait_for_any_reason(process: &TestProcess, beginning: &str, part: &str) -> String {
+    until(part, || {
+        let answer = process.client().get("/readyz");
+        let report: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+        let mut components = report["components"].as_array().unwrap().iter();
+        components.find_map(|one| {
+            let reason = one["reason"].as_str()?;
+            let is_it = one["name"].as_str()?.starts_with(beginning) && reason.contains(part);
+            is_it.then(|| reason.to_owned())
+        })
     })
 }
 

@@ -1,8 +1,8 @@
 //! What operators do to a cluster: it is noticed, named with the remedy, and loses nothing.
 
-use crate::bars::{SYMBOLS, send, wait_counted};
-use crate::cluster::{PARTITIONS, TestCluster, wait_for_reason, wait_ready};
-use crate::support::Finished;
+use crate::bars::{SYMBOLS, send, trade, wait_counted};
+use crate::cluster::{PARTITIONS, TestCluster, wait_for_any_reason, wait_for_reason, wait_ready};
+use crate::support::{Finished, counted_trades, eventually, until};
 
 /// The component of a role that watches the settings of its topics.
 const SETTINGS: &str = "topic-settings";
@@ -64,13 +64,48 @@ fn added_partitions_are_noticed_and_refused_with_what_to_do() {
     for process in [aggregator, archiver, api] {
         process.terminate().success();
     }
-    for role in ["aggregator", "archiver", "api"] {
-        let restarted = cluster.start(role, &[]);
-        let reason = wait_for_reason(&restarted, "topic-trades", "partitions");
+    let roles = ["aggregator", "archiver", "api"].map(|role| cluster.start(role, &[]));
+    for role in &roles {
+        let reason = wait_for_reason(role, "topic-trades", "partitions");
         assert!(reason.contains("of 4"), "{reason}");
         assert!(reason.contains("topics apply --partitions 4"), "{reason}");
-        restarted.terminate().success();
     }
+    for process in roles {
+        process.terminate().success();
+    }
+    // The remedy: nothing was left to fold, so the topics are made anew.
+    cluster.delete_topics(&["trades", "bar-updates", "dead-letters"]);
+    cluster.apply_topics();
+    let roles = ["aggregator", "archiver", "api"].map(|role| cluster.start_ready(role));
+    let client = roles[2].client();
+    send(&client, 11..13);
+    wait_counted(&client, 12);
+    cluster.verify(12 * SYMBOLS.len() as u64);
+    for process in roles {
+        process.terminate().success();
+    }
+}
+
+#[test]
+fn a_topic_with_other_partitions_than_the_rest_is_named_and_the_remedy_works() {
+    let cluster = TestCluster::new("unequal");
+    cluster.start_ready("aggregator").terminate().success();
+    cluster.add_partitions("dead-letters", PARTITIONS * 2);
+    let ended = cluster.start("aggregator", &[]).wait_end();
+    assert_eq!(ended.code, Some(1), "{}", ended.text);
+    let text = ended.text;
+    assert!(text.contains("dead-letters has 8"), "{text}");
+    assert!(
+        text.contains("delete the one of bar-updates and dead-letters"),
+        "{text}"
+    );
+    let output = cluster.dead_letters(&["list"]);
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    // The remedy.
+    cluster.delete_topics(&["dead-letters"]);
+    cluster.apply_topics();
+    cluster.start_ready("aggregator").terminate().success();
+    cluster.dead_letters(&["list"]).success();
 }
 
 #[test]
@@ -91,4 +126,122 @@ fn a_database_of_another_deployment_is_refused_until_an_operator_allows_it() {
     assert!(output.contains("of another origin"), "{output}");
     wait_ready(&confused);
     confused.terminate().success();
+}
+
+#[test]
+fn a_second_database_on_the_same_topics_is_refused_until_an_operator_binds_it() {
+    let cluster = TestCluster::new("production");
+    let aggregator = cluster.start_ready("aggregator");
+    let archiver = cluster.start_ready("archiver");
+    let api = cluster.start_ready("api");
+    send(&api.client(), 1..4);
+    wait_counted(&api.client(), 3);
+    // One wrong variable: the topics of the other deployment, with or without its group.
+    let staging = TestCluster::empty("staging");
+    staging.migrate();
+    let confused = staging.start_with_topics_of(&cluster, "aggregator");
+    let reason = wait_for_reason(&confused, "topic-trades", "another database");
+    assert!(reason.contains("bars in production_"), "{reason}");
+    assert!(reason.contains("candlewick topics bind"), "{reason}");
+    send(&api.client(), 4..7);
+    wait_counted(&api.client(), 6);
+    cluster.verify(6 * SYMBOLS.len() as u64);
+
+    // Nobody folds: `verify` names the partitions.
+    aggregator.terminate().success();
+    send(&api.client(), 7..8);
+    let output = cluster.run_verify();
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    let named = output
+        .text
+        .lines()
+        .filter(|line| line.contains("of trades stands still"));
+    assert_eq!(named.count(), PARTITIONS, "{}", output.text);
+
+    let mut command = crate::support::candlewick(&["topics", "bind"]);
+    command.args(cluster.options(&["--brokers", "--kafka"]));
+    command.args(staging.options(&["--timescaledb"]));
+    let output = Finished::of(&mut command).success();
+    assert!(output.contains("was folded into"), "{output}");
+    wait_ready(&confused);
+    // The database that was left is the stranger now.
+    let former = cluster.start("aggregator", &[]);
+    let reason = wait_for_reason(&former, "topic-trades", "another database");
+    assert!(reason.contains("bars in staging_"), "{reason}");
+    for process in [former, confused, archiver, api] {
+        process.terminate().success();
+    }
+}
+
+#[test]
+fn readyz_says_why_commits_are_not_accepted() {
+    let cluster = TestCluster::new("causes");
+    let aggregator = cluster.start("aggregator", &["--breaker-open-for", "2s"]);
+    wait_ready(&aggregator);
+    let api = cluster.start_ready("api");
+    let client = api.client();
+    send(&client, 1..3);
+    wait_counted(&client, 2);
+
+    let lock = cluster.lock_bars_table("partition_progress");
+    send(&client, 3..5);
+    let reason = wait_for_any_reason(&aggregator, "aggregator-", "lock timeout");
+    println!("{reason}");
+    drop(lock);
+    wait_counted(&client, 4);
+    wait_ready(&aggregator);
+
+    cluster.set_bars_read_only(true);
+    send(&client, 5..7);
+    let reason = wait_for_any_reason(&aggregator, "aggregator-", "read-only transaction");
+    println!("{reason}");
+    cluster.set_bars_read_only(false);
+    // The sessions of the pod were ended too, which its next request notices.
+    until("the pod reads", || {
+        (client.get("/api/v1/symbols").status == 200).then_some(())
+    });
+    wait_counted(&client, 6);
+    wait_ready(&aggregator);
+    for process in [api, aggregator] {
+        process.terminate().success();
+    }
+}
+
+#[test]
+fn bars_that_were_dropped_by_hand_are_named_and_repaired() {
+    let cluster = TestCluster::new("dropped");
+    let roles = ["aggregator", "archiver", "api"].map(|role| cluster.start_ready(role));
+    let client = roles[2].client();
+    // Six minutes and a half: bars of one and of five minutes are closed.
+    let trades: Vec<_> = (0..390).map(|id| trade("A", id)).collect();
+    client.send_trades(&trades);
+    eventually("trades", &390, || counted_trades(&client, "v", "A"));
+    cluster.verify(390);
+    cluster.execute_on_bars(
+        "DO $$ BEGIN PERFORM drop_chunks('bars', older_than => TIMESTAMPTZ '2024-06-01'); \
+         EXCEPTION WHEN undefined_function THEN DELETE FROM bars; END $$",
+    );
+    let output = cluster.run_verify();
+    assert_eq!(output.code, Some(1), "{}", output.text);
+    for bar in ["v:A 1m 2024-05-01T00:00:00Z", "v:A 5m 2024-05-01T00:00:00Z"] {
+        let missing = format!("{bar} bar: stored none");
+        assert!(output.text.contains(&missing), "{}", output.text);
+    }
+    let mut command = crate::support::candlewick(&["repair", "--force", "--server"]);
+    command.args([&*roles[2].url(), "--venue", "v", "--symbol", "A"]);
+    command.args([
+        "--start",
+        "2024-05-01T00:00:00Z",
+        "--end",
+        "2024-05-01T00:10:00Z",
+    ]);
+    let output = Finished::of(&mut command).success();
+    assert!(output.contains("minutes will be refolded"), "{output}");
+    until("every bar is right", || {
+        (cluster.run_verify().code == Some(0)).then_some(())
+    });
+    cluster.verify(390);
+    for process in roles {
+        process.terminate().success();
+    }
 }

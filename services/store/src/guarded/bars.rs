@@ -166,6 +166,11 @@ impl<S: BarStore, C: Clock> GuardedBarStore<S, C> {
         }
     }
 
+    /// Returns the store behind the guard.
+    pub const fn unguarded(&self) -> &S {
+        &self.guarded.store
+    }
+
     /// Makes a small request if the breaker is not closed, so that the breaker closes once the
     /// server is back although no other calls are made: a pod that is not ready gets no requests.
     pub async fn probe_bars_unless_breaker_closed(&self) {

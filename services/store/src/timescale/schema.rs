@@ -118,6 +118,21 @@ pub(super) async fn verify_version(session: &mut PgConnection) -> Result<(), Dat
     ))
 }
 
+/// Returns what identifies the database and the schema with the tables; `None` if the user may not
+/// read the identifier that PostgreSQL gave its data folder.
+pub(super) async fn database_id(
+    session: &mut PgConnection,
+) -> Result<Option<String>, DatabaseError> {
+    let sql = "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')";
+    let may_read: bool = query_scalar(sql).fetch_one(&mut *session).await?;
+    if !may_read {
+        return Ok(None);
+    }
+    let id = "SELECT system_identifier::text || '/' || d.oid || '/' || current_schema() \
+         FROM pg_control_system(), pg_database AS d WHERE d.datname = current_database()";
+    Ok(Some(query_scalar(id).fetch_one(session).await?))
+}
+
 /// Fails if the tables are newer than this version, or too old to be upgraded.
 fn refuse_unsupported_version(found: i64) -> Result<(), DatabaseError> {
     match found {

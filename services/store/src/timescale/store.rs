@@ -31,6 +31,7 @@ pub struct TimescaleBarStore {
     snapshots: Arc<ConnectionPool>,
     edition: TimescaleEdition,
     commits_are_synced: bool,
+    id: Option<Arc<str>>,
 }
 
 impl TimescaleBarStore {
@@ -67,7 +68,7 @@ impl TimescaleBarStore {
     pub async fn open(config: TimescaleConfig) -> Result<Self, StoreError> {
         let server = Arc::new(TimescaleServer::new(config));
         let opened = Self::verify_version_and_read_settings(&server).await;
-        let (edition, durability) = server.convert_and_count_error(opened)?;
+        let (edition, durability, id) = server.convert_and_count_error(opened)?;
         for warning in durability.warnings() {
             tracing::warn!(store = server.label(), "{warning}");
         }
@@ -85,17 +86,36 @@ impl TimescaleBarStore {
             snapshots: pool(config.max_snapshots),
             edition,
             commits_are_synced: durability.commits_are_synced(),
+            id: id.map(Into::into),
         })
     }
 
     /// Checks the version of the tables, and reads what the server offers.
     async fn verify_version_and_read_settings(
         server: &TimescaleServer,
-    ) -> Result<(TimescaleEdition, DurabilitySettings), DatabaseError> {
+    ) -> Result<(TimescaleEdition, DurabilitySettings, Option<String>), DatabaseError> {
         let mut session = server.connect().await?;
         schema::verify_version(&mut session).await?;
         let edition = TimescaleEdition::detect(&mut session).await?;
-        Ok((edition, DurabilitySettings::read(&mut session).await?))
+        let durability = DurabilitySettings::read(&mut session).await?;
+        Ok((
+            edition,
+            durability,
+            schema::database_id(&mut session).await?,
+        ))
+    }
+
+    /// Returns the text that identifies the database, without white space: a text that no other
+    /// database has, other than a physical copy of this one. `None` if the user may not read it.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns what errors call the database: its name and address.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.server().label()
     }
 
     /// Returns the edition that the server offers.

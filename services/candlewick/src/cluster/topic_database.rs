@@ -1,0 +1,196 @@
+//! Which database the topic `trades` is folded into: the brokers keep that, so that a second
+//! deployment with a database of its own is refused.
+//!
+//! The opposite, topics that are not those of the database, is refused by the database when an
+//! aggregator registers them (decision 17).
+
+use std::time::Duration;
+
+use clock::{Clock, SystemClock};
+use eventlog::LogError;
+use kafka::{KafkaTopic, TopicBinding};
+use store::TimescaleBarStore;
+
+use super::servers::{GuardedBars, ServerConnector};
+
+/// The component that reports to which database the topic belongs.
+const COMPONENT: &str = "topic-database";
+/// The time between two looks at the binding.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// The time between two times that the binding is written again, so that the brokers keep it.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// A database, as the brokers keep it: its identifier, a space, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct BoundDatabase(String);
+
+/// Why a topic is not bound to this database.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BindError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(
+        "the topic is folded into another database, {bound}, and this one is {own}: another \
+         deployment uses this topic, or a setting names the wrong one; if this database is to take \
+         over, stop the other aggregators and run `candlewick topics bind`"
+    )]
+    OtherDatabase {
+        /// What the brokers keep.
+        bound: String,
+        /// This database.
+        own: String,
+    },
+}
+
+impl BoundDatabase {
+    /// Returns the database of a store; `None` if its identifier cannot be read.
+    fn of_store(store: &TimescaleBarStore) -> Option<Self> {
+        Some(Self(format!("{} {}", store.id()?, store.label())))
+    }
+
+    fn is_same_database(&self, text: &str) -> bool {
+        let id = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+        id(&self.0) == id(text)
+    }
+
+    /// Returns an error if `bound` is another database.
+    fn check(&self, bound: &str) -> Result<(), BindError> {
+        if self.is_same_database(bound) {
+            return Ok(());
+        }
+        Err(BindError::OtherDatabase {
+            bound: bound.to_owned(),
+            own: self.0.clone(),
+        })
+    }
+}
+
+/// Checks that the topic is not bound to another database. Binds nothing: the database may have to
+/// refuse the topic.
+pub(super) async fn check_not_bound_elsewhere(
+    topic: &KafkaTopic,
+    bars: &GuardedBars,
+) -> Result<(), BindError> {
+    let Some(own) = BoundDatabase::of_store(bars.unguarded()) else {
+        return Ok(());
+    };
+    let binding = topic.open_binding()?;
+    let bound = binding.read().await;
+    // Dropping the client blocks for a moment.
+    let _ = tokio::task::spawn_blocking(move || drop(binding)).await;
+    bound?.map_or(Ok(()), |bound| own.check(&bound))
+}
+
+/// The binding of `trades` to the database of this process.
+pub(super) struct TradesDatabase {
+    binding: TopicBinding,
+    own: BoundDatabase,
+    topic_name: String,
+}
+
+impl TradesDatabase {
+    /// Binds the topic to the database if it is not bound, and waits while it is bound to another.
+    /// Returns `None` if the process is stopped first. The inner `None` means that the identifier
+    /// of the database cannot be read, so nothing is bound.
+    pub(super) async fn bind(
+        connector: &ServerConnector,
+        topic: &KafkaTopic,
+        bars: &GuardedBars,
+    ) -> anyhow::Result<Option<Option<Self>>> {
+        let component = connector.register_component(COMPONENT);
+        let Some(own) = BoundDatabase::of_store(bars.unguarded()) else {
+            component.degraded(
+                "the user may not execute pg_control_system(): whether another database is filled \
+                 from this topic is not checked",
+            );
+            return Ok(Some(None));
+        };
+        let database = Self {
+            binding: topic.open_binding()?,
+            own,
+            topic_name: topic.name().to_owned(),
+        };
+        let attempt = || database.bind_or_check();
+        let bound = connector
+            .wait_for_server(&component, |_| false, attempt)
+            .await?;
+        Ok(bound.map(|()| Some(database)))
+    }
+
+    async fn bind_or_check(&self) -> Result<(), BindError> {
+        if let Some(bound) = self.binding.read().await? {
+            return self.own.check(&bound);
+        }
+        self.binding.write(&self.own.0).await?;
+        // Two aggregators may have bound it at once: the last one has.
+        let bound = self.binding.read().await?.unwrap_or_default();
+        self.own.check(&bound)
+    }
+
+    /// Waits until the topic is bound to another database, and returns why this process has to end.
+    /// Meanwhile it renews the binding.
+    pub(super) async fn wait_until_bound_elsewhere(&self) -> LogError {
+        let mut renewed_ns = SystemClock.monotonic_ns();
+        loop {
+            SystemClock.sleep(CHECK_INTERVAL).await;
+            // Whether the brokers answer is reported elsewhere.
+            let Ok(bound) = self.binding.read().await else {
+                continue;
+            };
+            if let Some(Err(error)) = bound.as_ref().map(|bound| self.own.check(bound)) {
+                return LogError::Refused {
+                    topic: self.topic_name.clone(),
+                    reason: error.to_string(),
+                };
+            }
+            let now_ns = SystemClock.monotonic_ns();
+            let is_due =
+                Duration::from_nanos(now_ns.saturating_sub(renewed_ns)) >= RENEWAL_INTERVAL;
+            if (bound.is_none() || is_due) && self.binding.write(&self.own.0).await.is_ok() {
+                renewed_ns = now_ns;
+            }
+        }
+    }
+}
+
+/// Binds a topic to a database, in place of an earlier one. Returns what it was bound to.
+///
+/// # Errors
+/// If the brokers do not answer, or the identifier of the database cannot be read.
+pub(crate) async fn rebind_topic(
+    topic: &KafkaTopic,
+    store: &TimescaleBarStore,
+) -> anyhow::Result<Option<String>> {
+    let Some(own) = BoundDatabase::of_store(store) else {
+        anyhow::bail!("the user of the database may not execute pg_control_system()");
+    };
+    let binding = topic.open_binding()?;
+    let before = binding.read().await?;
+    binding.write(&own.0).await?;
+    // Dropping the client blocks for a moment.
+    tokio::task::spawn_blocking(move || drop(binding)).await?;
+    Ok(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_known_by_its_identifier_and_named_with_its_address() {
+        let own = BoundDatabase("7/16384/public bars in candlewick at db:5432".to_owned());
+        own.check("7/16384/public bars in candlewick at 10.0.0.7:5432")
+            .unwrap();
+        let error = own
+            .check("8/16384/public bars in staging at db2:5432")
+            .unwrap_err();
+        let text = error.to_string();
+        for part in [
+            "bars in staging at db2:5432",
+            "db:5432",
+            "candlewick topics bind",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+}
