@@ -44,9 +44,8 @@ pub enum StoreError {
     /// stored.
     #[error(
         "{topic} has {found} partitions, but the state in {store} is of {registered}: keys belong \
-         to other partitions now, and nothing is folded; recreate the topics with {registered} \
-         partitions (`candlewick topics apply --partitions {registered}`), or fold them into an \
-         empty database, to which `candlewick topics bind` binds them"
+         to other partitions now, and nothing is folded; delete the topics and run `candlewick \
+         topics apply --partitions {registered}`, as docs/operations.md describes"
     )]
     PartitionsChanged {
         /// The name of the store.

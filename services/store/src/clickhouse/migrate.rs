@@ -107,7 +107,8 @@ fn refuse_unsupported_version(server: &ClickHouseServer, found: u32) -> Result<(
             store: store(),
             found: found.into(),
             oldest: OLDEST.into(),
-            remedy: "drop that database and replay the trades",
+            remedy: "drop that database and replay the trades, as docs/operations.md describes for new \
+                     versions",
         }),
         found if found > newest_version() => Err(StoreError::NewerSchema {
             store: store(),

@@ -79,7 +79,8 @@ impl DatabaseError {
                 store,
                 found,
                 oldest,
-                remedy: "drop that database and replay the trades",
+                remedy: "drop that database and replay the trades, as docs/operations.md describes for new \
+                     versions",
             },
         }
     }
