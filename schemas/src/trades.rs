@@ -94,6 +94,17 @@ impl TradesTopicRecord {
         Ok(record)
     }
 
+    /// Returns whether the bytes begin as an edit or a cancel does. The rest is not read.
+    #[must_use]
+    pub fn is_amendment(bytes: &[u8]) -> bool {
+        let mut reader = RecordReader::new(bytes);
+        let kind = reader
+            .read_array_length("record")
+            .and_then(|_| reader.read_and_check_version())
+            .and_then(|()| reader.read_u64("kind"));
+        matches!(kind, Ok(EDIT | CANCEL))
+    }
+
     fn decode_amendment(
         reader: &mut RecordReader<'_>,
         elements: u32,

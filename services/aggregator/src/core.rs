@@ -327,6 +327,7 @@ impl FoldCore {
         self.progress.updates_position = earliest_next_update_position;
         let mut transaction = PartitionTransaction::empty(expected, self.progress);
         transaction.excluded_ranges = self.rejections.take_excluded();
+        transaction.excluded_amendments = self.rejections.take_excluded_amendments();
         let at = self.applied_at(self.progress.next_offset);
         self.symbols.flush(&mut transaction, at);
         transaction

@@ -101,6 +101,7 @@ async fn start(folder: &TempDir, instrument: &Instrument) -> SocketAddr {
         venues: Vec::new(),
         id_sets: Vec::new(),
         excluded_ranges: Vec::new(),
+        excluded_amendments: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     };

@@ -48,7 +48,10 @@ pub use instrument::{Instrument, Symbol, Venue};
 pub use interval::{Interval, IntervalError, Window};
 pub use position::Position;
 pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
-pub use retention::{BAR_RETENTION_NS, HORIZON_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
+pub use retention::{
+    AMENDMENT_RETENTION_NS, AMENDMENT_VERDICT_RETENTION_NS, BAR_RETENTION_NS, HORIZON_NS,
+    TICK_RETENTION_NS, VERDICT_RETENTION_NS,
+};
 pub use settings::{IdScheme, IdScope, VenueSettings};
 pub use time::{
     DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, ParseTimeError, SECOND_NS, format_time, parse_time,

@@ -111,6 +111,7 @@ async fn measure_bars(folder: &Path, symbols: usize, closing: bool) {
             venues: Vec::new(),
             id_sets: Vec::new(),
             excluded_ranges: Vec::new(),
+            excluded_amendments: Vec::new(),
             dirty_minutes: Vec::new(),
             pending_amendments: Vec::new(),
         };

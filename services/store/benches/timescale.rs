@@ -140,6 +140,7 @@ fn transaction(partition: u32, from: u64, bars: Vec<StoredBar>) -> PartitionTran
         venues: Vec::new(),
         id_sets: Vec::new(),
         excluded_ranges: Vec::new(),
+        excluded_amendments: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     }

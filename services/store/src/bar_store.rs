@@ -130,7 +130,7 @@ pub trait BarReader: Send + Sync {
     /// Returns the venues that partition 0 has, in order of their names.
     fn venues(&self) -> impl Future<Output = Result<Vec<VenueRow>, StoreError>> + Send;
 
-    /// Returns the excluded ranges of a partition that overlap `[first_offset, end_offset)` in
+    /// Returns the excluded ranges of a partition, of trades and of amendments, that overlap `[first_offset, end_offset)` in
     /// `epoch`, in order of their first offsets.
     fn excluded_ranges(
         &self,
@@ -210,9 +210,11 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     /// Waits until everything that was committed so far survives a loss of power.
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes bars whose first trade was appended before `bars_before_ns`, and sets of ids,
-    /// excluded ranges and pending amendments whose newest record was appended before
-    /// `ids_before_ns`: a limited number of rows per call. Returns the number of deleted rows.
+    /// Deletes bars whose first trade was appended before `bars_before_ns`; sets of ids, excluded
+    /// ranges of trades and pending amendments whose newest record was appended before
+    /// `ids_before_ns`; and excluded ranges of amendments whose newest record was appended before
+    /// `amendments_before_ns`: a limited number of rows per call. Returns the number of deleted
+    /// rows.
     ///
     /// Sets of ids that belong to no hour or day are never deleted. A store that deletes bars in
     /// larger units may keep some of them a few days longer.
@@ -220,6 +222,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
+        amendments_before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 

@@ -20,6 +20,13 @@ use crate::metrics::CommitStopwatch;
 use crate::tick_store::hour_start_ns;
 use crate::{ArchiveProgress, StoreError, Tick, TickBlock, TickLookup, TickStore};
 
+const SELECT_HOURS: &str = "SELECT hour_ns, count() FROM ( \
+    SELECT hour_ns, time_ns FROM trades \
+    WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
+    UNION ALL SELECT hour_ns, time_ns FROM amendments \
+    WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ?) \
+    GROUP BY hour_ns HAVING max(time_ns) >= ? AND min(time_ns) < ? ORDER BY hour_ns";
+
 /// Ticks in one database of a ClickHouse server or cluster.
 ///
 /// An insert is acknowledged when the server has its rows on disk. The server drops an exact repeat
@@ -146,22 +153,18 @@ impl TickStore for ClickHouseTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        let hours = self
-            .server
-            .client()
-            .query(
-                "SELECT hour_ns, count() FROM trades \
-                 WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
-                 GROUP BY hour_ns HAVING max(time_ns) >= ? AND min(time_ns) < ? ORDER BY hour_ns",
-            )
-            .bind(instrument.venue())
-            .bind(instrument.symbol())
-            .bind(hour_start_ns(start_ns))
-            .bind(end_ns)
-            .bind(start_ns)
-            .bind(end_ns)
-            .fetch_all::<(i64, u64)>();
-        self.server.with_timeout(hours).await
+        let mut hours = self.server.client().query(SELECT_HOURS);
+        for _table in 0..2 {
+            hours = hours
+                .bind(instrument.venue())
+                .bind(instrument.symbol())
+                .bind(hour_start_ns(start_ns))
+                .bind(end_ns);
+        }
+        let hours = hours.bind(start_ns).bind(end_ns);
+        self.server
+            .with_timeout(hours.fetch_all::<(i64, u64)>())
+            .await
     }
 
     /// Does nothing: an insert is acknowledged when its rows are on disk.
@@ -170,8 +173,8 @@ impl TickStore for ClickHouseTickStore {
     }
 
     /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the
-    /// TTL of the table.
-    async fn delete_expired_batch(&self, _before_ns: i64) -> Result<u64, StoreError> {
+    /// TTL of their table.
+    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

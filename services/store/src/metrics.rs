@@ -72,6 +72,7 @@ impl StoreMetrics {
         self.count_rows("venues", transaction.venues.len());
         self.count_rows("id_sets", transaction.id_sets.len());
         self.count_rows("excluded_ranges", transaction.excluded_ranges.len());
+        self.count_rows("excluded_amendments", transaction.excluded_amendments.len());
         self.count_rows("dirty_minutes", transaction.dirty_minutes.len());
         self.count_rows("pending_amendments", transaction.pending_amendments.len());
     }

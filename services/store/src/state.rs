@@ -266,8 +266,10 @@ pub struct PartitionTransaction {
     pub venues: Vec<VenueRow>,
     /// The ids to add.
     pub id_sets: Vec<IdSetChange>,
-    /// The ticks that are no trades.
+    /// The ticks that are no trades, other than edits and cancels.
     pub excluded_ranges: Vec<ExcludedRange>,
+    /// The edits and cancels that change no trade. They are kept longer than those of trades.
+    pub excluded_amendments: Vec<ExcludedRange>,
     /// The minutes that were marked or folded again, each once.
     pub dirty_minutes: Vec<DirtyMinuteChange>,
     /// The trades that were edited or cancelled before they arrived; some may be stored already.
@@ -286,6 +288,7 @@ impl PartitionTransaction {
             venues: Vec::new(),
             id_sets: Vec::new(),
             excluded_ranges: Vec::new(),
+            excluded_amendments: Vec::new(),
             dirty_minutes: Vec::new(),
             pending_amendments: Vec::new(),
         }

@@ -65,6 +65,9 @@ pub struct Tick {
 /// A row is keyed by (venue, symbol, hour, epoch, partition, offset). Blocks that overlap, as after
 /// a crash between [`TickStore::insert`] and [`TickStore::advance_archive_progress`], are read as
 /// if each row had been written once.
+///
+/// Edits and cancels have a table of their own, where they are kept longer than any trade that they
+/// may change ([`market::AMENDMENT_RETENTION_NS`]): otherwise a cancelled trade would come back.
 pub trait TickStore: Clone + Send + Sync + 'static {
     /// Returns how far a partition has been archived, or `None` if nothing of it is archived.
     fn archive_progress(
@@ -84,7 +87,9 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         }
     }
 
-    /// Writes blocks of one partition, all or none of them.
+    /// Writes blocks of one partition. After an error or a crash some of their rows may be written:
+    /// the edits and cancels before the trades, so that no trade is ever without the amendments
+    /// that are in the same blocks.
     fn insert(&self, blocks: &[TickBlock]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Stores that everything before a position is archived. A lower position or append time than
@@ -140,11 +145,13 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     /// Waits until everything that was written so far survives a loss of power.
     fn sync(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes blocks whose newest tick was appended before a time, a limited number per call.
+    /// Deletes trades appended before `trades_before_ns`, and edits and cancels appended before
+    /// `amendments_before_ns`, in whole blocks by the newest of each: a limited number per call.
     /// Returns the number of deleted blocks.
     fn delete_expired_batch(
         &self,
-        before_ns: i64,
+        trades_before_ns: i64,
+        amendments_before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 

@@ -152,7 +152,13 @@ async fn a_bar_without_trades_and_trades_without_a_bar_are_reported() {
     assert_differences(&report, &[&format!("{line}stored")]);
 
     let folder = filled.open_folder().await;
-    while folder.bars.delete_expired_batch(i64::MAX, 0).await.unwrap() > 0 {}
+    while folder
+        .bars
+        .delete_expired_batch(i64::MAX, 0, 0)
+        .await
+        .unwrap()
+        > 0
+    {}
     folder.close();
     let report = filled.verify(&["--venue", "exact"]).await.unwrap();
     let line = bar_line("exact:A", Interval::M1, DAY_START_NS, "bar");
@@ -213,7 +219,7 @@ async fn missing_ticks_are_reported() {
     assert!(
         folder
             .ticks
-            .delete_expired_batch(filled.between_rounds_ns)
+            .delete_expired_batch(filled.between_rounds_ns, filled.between_rounds_ns)
             .await
             .unwrap()
             > 0
@@ -345,7 +351,7 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     let folder = filled.open_folder().await;
     while folder
         .ticks
-        .delete_expired_batch(filled.between_rounds_ns)
+        .delete_expired_batch(filled.between_rounds_ns, filled.between_rounds_ns)
         .await
         .unwrap()
         > 0

@@ -138,7 +138,7 @@ impl RecordApplication<'_> {
             Admission::Duplicate => {
                 self.counts.duplicates += 1;
                 self.rejections
-                    .exclude_tick(TickVerdict::Duplicate, self.at);
+                    .exclude_tick(self.record, TickVerdict::Duplicate, self.at);
             }
             Admission::Rejected(reject) => {
                 self.rejections

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use eventlog::Record;
 use market::RejectReason;
-use schemas::DeadLetter;
+use schemas::{DeadLetter, TradesTopicRecord};
 use store::{ExcludedRange, TickVerdict};
 
 use super::applied_at::AppliedAt;
@@ -17,11 +17,12 @@ pub(crate) const MAX_KEPT_BYTES: usize = 1 << 20;
 /// offsets to store, and a count by reason.
 ///
 /// Every tick that does not count is in exactly one excluded range, so that readers of ticks agree
-/// with the fold.
+/// with the fold. Edits and cancels have ranges of their own, which are kept longer.
 #[derive(Debug)]
 pub(crate) struct Rejections {
     partition: u32,
     excluded: Vec<ExcludedRange>,
+    excluded_amendments: Vec<ExcludedRange>,
     dead_letters: Vec<DeadLetter>,
     counts: Vec<(RejectReason, u64)>,
 }
@@ -31,6 +32,7 @@ impl Rejections {
         Self {
             partition,
             excluded: Vec::new(),
+            excluded_amendments: Vec::new(),
             dead_letters: Vec::new(),
             counts: Vec::new(),
         }
@@ -91,7 +93,7 @@ impl Rejections {
         at: AppliedAt,
     ) {
         self.dead_letter_with_explanation(record, reason, at);
-        self.exclude_tick(TickVerdict::Rejected(reason), at);
+        self.exclude_tick(record, TickVerdict::Rejected(reason), at);
     }
 
     /// Dead-letters a record because the store refuses what it changes. Its offset is excluded.
@@ -102,13 +104,18 @@ impl Rejections {
         at: AppliedAt,
     ) {
         self.dead_letter(record, RejectReason::Unstorable, reason, at);
-        self.exclude_tick(TickVerdict::Rejected(RejectReason::Unstorable), at);
+        self.exclude_tick(record, TickVerdict::Rejected(RejectReason::Unstorable), at);
     }
 
-    /// Excludes the tick that is being applied from the trades.
-    pub(crate) fn exclude_tick(&mut self, verdict: TickVerdict, at: AppliedAt) {
+    /// Excludes the tick that is being applied: a trade from the trades, an edit or a cancel from
+    /// those that change trades.
+    pub(crate) fn exclude_tick(&mut self, record: &Record, verdict: TickVerdict, at: AppliedAt) {
         let offset = at.position().offset;
-        if let Some(last) = self.excluded.last_mut()
+        let ranges = match TradesTopicRecord::is_amendment(&record.value) {
+            true => &mut self.excluded_amendments,
+            false => &mut self.excluded,
+        };
+        if let Some(last) = ranges.last_mut()
             && last.end_offset == offset
             && last.verdict == verdict
         {
@@ -116,7 +123,7 @@ impl Rejections {
             last.append_time_ns = at.append_time_ns();
             return;
         }
-        self.excluded.push(ExcludedRange {
+        ranges.push(ExcludedRange {
             epoch: at.position().epoch,
             first_offset: offset,
             end_offset: offset + 1,
@@ -130,9 +137,14 @@ impl Rejections {
         std::mem::take(&mut self.dead_letters)
     }
 
-    /// Takes the excluded ranges since the last call.
+    /// Takes the excluded ranges of trades since the last call.
     pub(crate) fn take_excluded(&mut self) -> Vec<ExcludedRange> {
         std::mem::take(&mut self.excluded)
+    }
+
+    /// Takes the excluded ranges of edits and cancels since the last call.
+    pub(crate) fn take_excluded_amendments(&mut self) -> Vec<ExcludedRange> {
+        std::mem::take(&mut self.excluded_amendments)
     }
 
     /// Takes the numbers of dead letters by reason since the last call.

@@ -125,7 +125,7 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
-    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64, _: i64, _: i64) -> Result<u64, StoreError> {
         pending().await
     }
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 use backend::Backend;
 use clock::Clock;
 use eventlog::{Log, OffsetBounds};
-use market::{BAR_RETENTION_NS, TICK_RETENTION_NS, VERDICT_RETENTION_NS};
+use market::{
+    AMENDMENT_RETENTION_NS, AMENDMENT_VERDICT_RETENTION_NS, BAR_RETENTION_NS, TICK_RETENTION_NS,
+    VERDICT_RETENTION_NS,
+};
 use store::{BarReader, BarStore, StoreError, TickStore};
 use tokio_util::sync::CancellationToken;
 
@@ -53,17 +56,24 @@ impl<B: Backend> RetentionTask<B> {
     /// Drops expired rows, up to the limit of a turn, and returns the number of dropped rows.
     async fn drop_expired_rows(&self) -> Result<u64, StoreError> {
         let now_ns = oldest_folded_append_time_ns(&self.bars, &self.trades).await?;
-        let bars_before_ns = now_ns.saturating_sub(BAR_RETENTION_NS);
-        let verdicts_before_ns = now_ns.saturating_sub(VERDICT_RETENTION_NS);
-        let ticks_before_ns = now_ns.saturating_sub(TICK_RETENTION_NS);
+        let before_ns = |retention_ns| now_ns.saturating_sub(retention_ns);
         let mut total = 0;
         for _ in 0..MAX_CALLS_PER_TURN {
             let mut rows = self
                 .bars
-                .delete_expired_batch(bars_before_ns, verdicts_before_ns)
+                .delete_expired_batch(
+                    before_ns(BAR_RETENTION_NS),
+                    before_ns(VERDICT_RETENTION_NS),
+                    before_ns(AMENDMENT_VERDICT_RETENTION_NS),
+                )
                 .await?;
             if let Some(ticks) = &self.ticks {
-                rows += ticks.delete_expired_batch(ticks_before_ns).await?;
+                rows += ticks
+                    .delete_expired_batch(
+                        before_ns(TICK_RETENTION_NS),
+                        before_ns(AMENDMENT_RETENTION_NS),
+                    )
+                    .await?;
             }
             total += rows;
             if rows == 0 {

@@ -111,6 +111,7 @@ pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, v
         }],
         id_sets: Vec::new(),
         excluded_ranges: Vec::new(),
+        excluded_amendments: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     };

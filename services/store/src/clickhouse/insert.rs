@@ -14,7 +14,7 @@ use crate::{StoreError, TickBlock, TickRecord};
 /// After this number of rows the task yields to others.
 const ROWS_PER_YIELD: usize = 4_096;
 
-/// A row of `trades` that is inserted.
+/// A row of `trades` or `amendments` that is inserted.
 #[derive(Row, Serialize)]
 struct InsertedTickRow<'a> {
     venue: &'a str,
@@ -56,7 +56,8 @@ pub(super) const ID_NUMBER: i8 = 1;
 pub(super) const ID_DIGITS: i8 = 2;
 pub(super) const ID_TEXT: i8 = 3;
 
-/// Inserts blocks of one partition with one statement, which the server writes as one block.
+/// Inserts the edits and cancels of some blocks of one partition, then their trades: each with one
+/// statement, which the server writes as one block.
 ///
 /// All records are decoded before the first row is sent. If one is not a tick, the call fails and
 /// nothing is written.
@@ -65,42 +66,54 @@ pub(super) async fn insert_blocks(
     blocks: &[TickBlock],
 ) -> Result<(), StoreError> {
     let rows = blocks.iter().map(|block| block.ticks.len()).sum();
-    let mut ticks = Vec::with_capacity(rows);
+    let (mut amendments, mut trades) = (Vec::new(), Vec::with_capacity(rows));
     for block in blocks {
-        for record in &block.ticks {
-            ticks.push((block, record, decode_record(server, record)?));
-            if ticks.len().is_multiple_of(ROWS_PER_YIELD) {
+        for (number, record) in block.ticks.iter().enumerate() {
+            let decoded = decode_record(server, record)?;
+            let rows = match decoded.1 {
+                Some(_) => &mut amendments,
+                None => &mut trades,
+            };
+            rows.push((block, record, decoded));
+            if number % ROWS_PER_YIELD == ROWS_PER_YIELD - 1 {
                 tokio::task::yield_now().await;
             }
         }
     }
-    if ticks.is_empty() {
-        return Ok(());
+    // The server remembers the tokens of each table.
+    let token = deduplication_token(blocks);
+    for (table, ticks) in [("amendments", amendments), ("trades", trades)] {
+        if ticks.is_empty() {
+            continue;
+        }
+        let written =
+            server.convert_and_count_error(send_rows(server, table, &token, &ticks).await);
+        if matches!(written, Err(StoreError::Corrupt { .. })) {
+            // The table may have changed since the client read its columns.
+            server.client().clear_cached_metadata().await;
+        }
+        written?;
     }
-    let written = server.convert_and_count_error(send_rows(server, blocks, &ticks).await);
-    if matches!(written, Err(StoreError::Corrupt { .. })) {
-        // The table may have changed since the client read its columns.
-        server.client().clear_cached_metadata().await;
-    }
-    written
+    Ok(())
 }
 
 type DecodedTick<'a> = (&'a TickBlock, &'a TickRecord, (Trade, Option<Amendment>));
 
-/// Sends the rows of one insert.
+/// Sends the rows of one insert into a table.
 async fn send_rows(
     server: &ClickHouseServer,
-    blocks: &[TickBlock],
+    table: &str,
+    token: &str,
     ticks: &[DecodedTick<'_>],
 ) -> Result<(), Error> {
     let (send_timeout, receive_timeout) = server.send_and_receive_timeouts();
-    let begun = server.client().insert::<InsertedTickRow<'_>>("trades");
+    let begun = server.client().insert::<InsertedTickRow<'_>>(table);
     let begun = clock::timeout(&SystemClock, receive_timeout, begun).await;
     let mut insert = begun
         .unwrap_or(Err(Error::TimedOut))?
         .with_timeouts(Some(send_timeout), Some(receive_timeout))
         .with_setting("insert_deduplicate", "1")
-        .with_setting("insert_deduplication_token", deduplication_token(blocks))
+        .with_setting("insert_deduplication_token", token)
         // The server must write the rows as one block, and so as one part for each day of their
         // append times. If it divided them, each piece would be written separately.
         .with_setting("async_insert", "0")

@@ -33,7 +33,7 @@ pub(super) async fn read_matching_ticks(
     let select = |condition: &str| {
         let query = server
             .client()
-            .query(&format!("{SELECT_TICKS} AND {condition}"));
+            .query(&format!("SELECT * FROM ({SELECT_TICKS}) WHERE {condition}"));
         bind_range(query, instrument, start_ns, end_ns)
     };
     for numbers in numbers.chunks(VALUES_PER_STATEMENT) {

@@ -14,16 +14,16 @@ use crate::StoreError;
 const MIGRATIONS: &[(&str, &str)] = &[
     (
         "tables",
-        include_str!("../../migrations/clickhouse/4_tables.sql"),
+        include_str!("../../migrations/clickhouse/6_tables.sql"),
     ),
     (
         "views",
-        include_str!("../../migrations/clickhouse/5_views.sql"),
+        include_str!("../../migrations/clickhouse/7_views.sql"),
     ),
 ];
 
 /// The oldest schema that can be read or upgraded.
-const OLDEST: u32 = 4;
+const OLDEST: u32 = 6;
 
 const CREATE_VERSIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_versions (\
     version UInt32, name String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3)) \

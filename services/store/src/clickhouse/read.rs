@@ -18,7 +18,7 @@ use crate::{StoreError, Tick};
 /// After this number of rows the task yields to others.
 const ROWS_PER_YIELD: usize = 4_096;
 
-/// A row of `trades` that is read.
+/// A row of `trades` or `amendments` that is read.
 #[derive(Row, Deserialize)]
 struct SelectedTickRow<'a> {
     epoch: u64,
@@ -46,6 +46,9 @@ struct SelectedTickRow<'a> {
 /// the result needs another order anyway, so with `FINAL` rows would be sorted twice.
 pub(super) const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
     WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
+    AND time_ns >= ? AND time_ns < ? \
+    UNION ALL SELECT ?fields FROM amendments \
+    WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
     AND time_ns >= ? AND time_ns < ?";
 
 /// Returns the ticks of an instrument within `[start_ns, end_ns)`, in order of their positions.
@@ -60,20 +63,23 @@ pub(super) async fn read_ticks(
     Ok(sort_and_dedup(fetch_ticks(server, query).await?))
 }
 
-/// Binds the arguments of [`SELECT_TICKS`].
+/// Binds the arguments of [`SELECT_TICKS`], which reads two tables.
 pub(super) fn bind_range(
-    query: Query,
+    mut query: Query,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
 ) -> Query {
+    for _table in 0..2 {
+        query = query
+            .bind(instrument.venue())
+            .bind(instrument.symbol())
+            .bind(hour_start_ns(start_ns))
+            .bind(end_ns)
+            .bind(start_ns)
+            .bind(end_ns);
+    }
     query
-        .bind(instrument.venue())
-        .bind(instrument.symbol())
-        .bind(hour_start_ns(start_ns))
-        .bind(end_ns)
-        .bind(start_ns)
-        .bind(end_ns)
 }
 
 /// Returns the ticks that a query selects, each with its partition.

@@ -148,11 +148,13 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
+        amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
-        let call = self
-            .guarded
-            .store
-            .delete_expired_batch(bars_before_ns, ids_before_ns);
+        let call = self.guarded.store.delete_expired_batch(
+            bars_before_ns,
+            ids_before_ns,
+            amendments_before_ns,
+        );
         self.guarded.long_call(call).await
     }
 }

@@ -79,7 +79,7 @@ impl TickStore for FakeTickStore {
         self.respond(()).await
     }
 
-    async fn delete_expired_batch(&self, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         self.respond(0).await
     }
 }

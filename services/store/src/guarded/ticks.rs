@@ -68,8 +68,13 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(self.store.sync()).await
     }
 
-    async fn delete_expired_batch(&self, before_ns: i64) -> Result<u64, StoreError> {
-        self.long_call(self.store.delete_expired_batch(before_ns))
+    async fn delete_expired_batch(
+        &self,
+        trades_before_ns: i64,
+        amendments_before_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let store = &self.store;
+        self.long_call(store.delete_expired_batch(trades_before_ns, amendments_before_ns))
             .await
     }
 }

@@ -31,8 +31,8 @@ static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
     schema: SqliteSchema {
         application_id: 0x4357_4201,
-        oldest_version: 4,
-        versions: &[include_str!("../../migrations/sqlite/bars_4.sql")],
+        oldest_version: 5,
+        versions: &[include_str!("../../migrations/sqlite/bars_5.sql")],
     },
     page_size: 4096,
     row_buffer: 256,
@@ -177,12 +177,14 @@ impl BarStore for SqliteBarStore {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
+        amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let deleted = retention::delete_expired_batch(
             transaction.connection(),
             bars_before_ns,
             ids_before_ns,
+            amendments_before_ns,
         )
         .await;
         let deleted = transaction.convert_and_count_error(deleted)?;

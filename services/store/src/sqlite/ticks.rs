@@ -27,8 +27,8 @@ static KIND: DatabaseKind = DatabaseKind {
     name: "ticks",
     schema: SqliteSchema {
         application_id: 0x4357_5401,
-        oldest_version: 3,
-        versions: &[include_str!("../../migrations/sqlite/ticks_3.sql")],
+        oldest_version: 4,
+        versions: &[include_str!("../../migrations/sqlite/ticks_4.sql")],
     },
     page_size: 16_384,
     // A row has a body of up to a few MiB.
@@ -47,6 +47,19 @@ const SET_ARCHIVE_PROGRESS: &str = "INSERT INTO archive_progress \
 
 /// The greatest number of blocks that one call deletes.
 const MAX_EXPIRED_BLOCKS: i64 = 1_000;
+
+const SELECT_HOURS: &str = "SELECT hour_ns, sum(tick_count) FROM ( \
+    SELECT hour_ns, tick_count FROM tick_blocks \
+    WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
+    AND max_time_ns >= ?3 AND min_time_ns < ?4 \
+    UNION ALL SELECT hour_ns, tick_count FROM amendment_blocks \
+    WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
+    AND max_time_ns >= ?3 AND min_time_ns < ?4) GROUP BY hour_ns ORDER BY hour_ns";
+
+const DELETE_TRADES: &str = "DELETE FROM tick_blocks WHERE id IN \
+    (SELECT id FROM tick_blocks WHERE last_append_ns < ? LIMIT ?)";
+const DELETE_AMENDMENTS: &str = "DELETE FROM amendment_blocks WHERE id IN \
+    (SELECT id FROM amendment_blocks WHERE last_append_ns < ? LIMIT ?)";
 
 /// Ticks in one SQLite file, in compressed blocks.
 ///
@@ -131,7 +144,8 @@ impl TickStore for SqliteTickStore {
         transaction.convert_and_count_error(written)?;
         transaction.commit().await?;
         let metrics = file.metrics();
-        metrics.count_rows("tick_blocks", packed.len());
+        metrics.count_rows("tick_blocks", packed.trades.len());
+        metrics.count_rows("amendment_blocks", packed.amendments.len());
         metrics.count_rows("ticks", blocks.iter().map(|block| block.ticks.len()).sum());
         metrics.commit_seconds.record(timer.elapsed());
         Ok(())
@@ -180,15 +194,11 @@ impl TickStore for SqliteTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
-        let bound = query(
-            "SELECT hour_ns, sum(tick_count) FROM tick_blocks \
-             WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
-             AND max_time_ns >= ?3 AND min_time_ns < ?4 GROUP BY hour_ns ORDER BY hour_ns",
-        )
-        .bind(instrument.key())
-        .bind(hour_start_ns(start_ns))
-        .bind(start_ns)
-        .bind(end_ns);
+        let bound = query(SELECT_HOURS)
+            .bind(instrument.key())
+            .bind(hour_start_ns(start_ns))
+            .bind(start_ns)
+            .bind(end_ns);
         let read = self.readers.read(bound, |row| {
             let tick_count: i64 = row.try_get(1)?;
             let tick_count = u64::try_from(tick_count)
@@ -202,18 +212,27 @@ impl TickStore for SqliteTickStore {
         self.writer.sync().await
     }
 
-    async fn delete_expired_batch(&self, before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_batch(
+        &self,
+        trades_before_ns: i64,
+        amendments_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let deleted = query(
-            "DELETE FROM tick_blocks WHERE id IN \
-             (SELECT id FROM tick_blocks WHERE last_append_ns < ? LIMIT ?)",
-        )
-        .bind(before_ns)
-        .bind(MAX_EXPIRED_BLOCKS)
-        .execute(transaction.connection())
-        .await;
-        let deleted = transaction.convert_and_count_error(deleted.map_err(DatabaseError::from))?;
+        let mut deleted_blocks = 0;
+        for (sql, before_ns) in [
+            (DELETE_TRADES, trades_before_ns),
+            (DELETE_AMENDMENTS, amendments_before_ns),
+        ] {
+            let deleted = query(sql)
+                .bind(before_ns)
+                .bind(MAX_EXPIRED_BLOCKS)
+                .execute(transaction.connection())
+                .await;
+            let deleted =
+                transaction.convert_and_count_error(deleted.map_err(DatabaseError::from))?;
+            deleted_blocks += deleted.rows_affected();
+        }
         transaction.commit().await?;
-        Ok(deleted.rows_affected())
+        Ok(deleted_blocks)
     }
 }

@@ -6,7 +6,7 @@ use super::column::{column_for_unnest, partition_as_integer, u64_as_numeric, u64
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
 use crate::last_rows::last_row_of_each_key;
-use crate::{CommitOutcome, PartitionTransaction};
+use crate::{CommitOutcome, ExcludedRange, PartitionTransaction};
 
 const ADVANCE_PROGRESS: &str = "UPDATE partition_progress SET epoch = $1, next_offset = $2, \
     updates_epoch = $3, updates_offset = $4, append_time_ns = $5 \
@@ -26,12 +26,22 @@ const UPSERT_VENUE: &str = "INSERT INTO venues \
     scope = excluded.scope, lateness_ns = excluded.lateness_ns, idle_ns = excluded.idle_ns, \
     nonpositive_prices = excluded.nonpositive_prices";
 
-const UPSERT_EXCLUDED_RANGES: &str = "INSERT INTO excluded_ranges \
-    (partition, epoch, first_offset, end_offset, verdict, append_time_ns) \
-    SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
-    ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
-    end_offset = excluded.end_offset, verdict = excluded.verdict, \
-    append_time_ns = excluded.append_time_ns";
+macro_rules! upsert_ranges_into {
+    ($table:literal) => {
+        concat!(
+            "INSERT INTO ",
+            $table,
+            " (partition, epoch, first_offset, end_offset, verdict, append_time_ns) \
+             SELECT $1, * FROM unnest($2, $3, $4, $5, $6) \
+             ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
+             end_offset = excluded.end_offset, verdict = excluded.verdict, \
+             append_time_ns = excluded.append_time_ns"
+        )
+    };
+}
+
+const UPSERT_EXCLUDED_RANGES: &str = upsert_ranges_into!("excluded_ranges");
+const UPSERT_EXCLUDED_AMENDMENTS: &str = upsert_ranges_into!("excluded_amendments");
 
 /// Writes a transaction of the store, inside a transaction of the database.
 ///
@@ -53,7 +63,14 @@ pub(super) async fn write_transaction(
     write_symbols(session, transaction).await?;
     write_venues(session, transaction).await?;
     id_sets::write_id_sets(session, &transaction.id_sets).await?;
-    write_excluded_ranges(session, transaction).await?;
+    let partition = transaction.progress.partition;
+    let tables = [
+        (UPSERT_EXCLUDED_RANGES, &transaction.excluded_ranges),
+        (UPSERT_EXCLUDED_AMENDMENTS, &transaction.excluded_amendments),
+    ];
+    for (upsert, ranges) in tables {
+        write_ranges(session, upsert, partition, ranges).await?;
+    }
     amendments::write_dirty_minute_changes(session, transaction).await?;
     amendments::write_pending_amendments(session, transaction).await?;
     Ok(CommitOutcome::Committed)
@@ -114,18 +131,19 @@ async fn write_venues(
     Ok(())
 }
 
-async fn write_excluded_ranges(
+/// Writes excluded ranges with one of the statements made by `upsert_ranges_into`.
+async fn write_ranges(
     session: &mut PgConnection,
-    transaction: &PartitionTransaction,
+    upsert: &'static str,
+    partition: u32,
+    ranges: &[ExcludedRange],
 ) -> Result<(), DatabaseError> {
-    let rows = &last_row_of_each_key(&transaction.excluded_ranges, |row| {
-        (row.epoch, row.first_offset)
-    });
+    let rows = &last_row_of_each_key(ranges, |row| (row.epoch, row.first_offset));
     if rows.is_empty() {
         return Ok(());
     }
-    let upsert = query(UPSERT_EXCLUDED_RANGES)
-        .bind(partition_as_integer(transaction.progress.partition)?)
+    let upsert = query(upsert)
+        .bind(partition_as_integer(partition)?)
         .bind(column_for_unnest(rows, |row| u64_bits_as_bigint(row.epoch)))
         .bind(column_for_unnest(rows, |row| {
             u64_as_numeric(row.first_offset)

@@ -65,6 +65,11 @@ const DELETE_EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
     (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < $1 LIMIT $2 \
      FOR UPDATE SKIP LOCKED)";
 
+const DELETE_EXCLUDED_AMENDMENTS: &str = "DELETE FROM excluded_amendments \
+    WHERE (partition, epoch, first_offset) IN \
+    (SELECT partition, epoch, first_offset FROM excluded_amendments \
+     WHERE append_time_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
 /// Deletes those whose ids belong to no hour or day too, although sets of such ids are kept: an
 /// edit or a cancel waits for its trade only for the horizon.
 const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
@@ -131,11 +136,13 @@ pub(super) async fn delete_expired_rows(
     bars_before_ns: i64,
     slack_ns: i64,
     ids_before_ns: i64,
+    amendments_before_ns: i64,
 ) -> Result<u64, DatabaseError> {
     let mut deleted = delete_closed_bars(session, bars_before_ns.saturating_sub(slack_ns)).await?;
     let statements = [
         (DELETE_OPEN_BARS, bars_before_ns),
         (DELETE_EXCLUDED_RANGES, ids_before_ns),
+        (DELETE_EXCLUDED_AMENDMENTS, amendments_before_ns),
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in statements {

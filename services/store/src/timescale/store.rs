@@ -257,6 +257,7 @@ impl BarStore for TimescaleBarStore {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
+        amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::PostgresOnly {
@@ -272,8 +273,14 @@ impl BarStore for TimescaleBarStore {
         }
         let mut connection = self.begin_transaction().await?;
         let session = connection.session();
-        let deleted =
-            retention::delete_expired_rows(session, bars_before_ns, slack_ns, ids_before_ns).await;
+        let deleted = retention::delete_expired_rows(
+            session,
+            bars_before_ns,
+            slack_ns,
+            ids_before_ns,
+            amendments_before_ns,
+        )
+        .await;
         Ok(dropped
             + connection
                 .end_transaction(deleted, TransactionEnding::Commit)

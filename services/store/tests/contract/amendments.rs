@@ -1,8 +1,8 @@
 //! Marks of minutes, and trades that were amended before they came.
 
 use candlewick_store::{
-    BarReader, BarStore, CommitOutcome, DirtyMinuteChange, DirtyMinuteRow, PendingAmendmentRow,
-    RefoldMark,
+    BarReader, BarStore, CommitOutcome, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange,
+    PendingAmendmentRow, RefoldMark, TickVerdict,
 };
 use market::{HOUR_NS, Interval, MINUTE_NS, Position, TradeId};
 
@@ -164,9 +164,15 @@ pub(crate) async fn pending_amendments_are_loaded_and_expire(store: &impl BarSto
     let mut transaction = step(0, 1, 2);
     transaction.pending_amendments = vec![pending_amendment("b:a", "", 0, "7", 30)];
     commit_step(store, transaction.clone()).await;
-    assert_eq!(store.delete_expired_batch(i64::MIN, 10).await.unwrap(), 0);
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 10, 10).await.unwrap(),
+        0
+    );
     // They expire after the same time whether or not their ids belong to an hour or a day.
-    assert_eq!(store.delete_expired_batch(i64::MIN, 20).await.unwrap(), 4);
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 20, 20).await.unwrap(),
+        4
+    );
     let mut read = store
         .load_or_create_partition(0, 1)
         .await
@@ -183,4 +189,38 @@ pub(crate) async fn pending_amendments_are_loaded_and_expire(store: &impl BarSto
             .pending_amendments,
         []
     );
+}
+
+pub(crate) async fn verdicts_of_amendments_outlive_those_of_trades(store: &impl BarStore) {
+    let excluded = |first_offset: u64, append_time_ns| ExcludedRange {
+        epoch: 1,
+        first_offset,
+        end_offset: first_offset + 2,
+        verdict: TickVerdict::Duplicate,
+        append_time_ns,
+    };
+    let (trades, amendments) = (
+        [excluded(0, 10), excluded(6, 30)],
+        [excluded(3, 20), excluded(8, 40)],
+    );
+    let mut transaction = step(0, 0, 10);
+    transaction.excluded_ranges = trades.to_vec();
+    transaction.excluded_amendments = amendments.to_vec();
+    commit_step(store, transaction).await;
+    let read = async |first, end| store.excluded_ranges(0, 1, first, end).await.unwrap();
+    let all = [trades[0], amendments[0], trades[1], amendments[1]];
+    assert_eq!(read(0, u64::MAX).await, all);
+    assert_eq!(read(4, 9).await, all[1..]);
+    assert_eq!(read(2, 3).await, []);
+
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 31, 20).await.unwrap(),
+        2
+    );
+    assert_eq!(read(0, u64::MAX).await, amendments);
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 31, 21).await.unwrap(),
+        1
+    );
+    assert_eq!(read(0, u64::MAX).await, amendments[1..]);
 }

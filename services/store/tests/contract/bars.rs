@@ -188,8 +188,20 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
             .push(bar(&btc, Interval::M1, start_ns, number, place % 2 == 0));
     }
     commit_step(store, transaction).await;
-    assert_eq!(store.delete_expired_batch(91, i64::MAX).await.unwrap(), 0);
-    assert_eq!(store.delete_expired_batch(95, i64::MIN).await.unwrap(), 4);
+    assert_eq!(
+        store
+            .delete_expired_batch(91, i64::MAX, i64::MAX)
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .delete_expired_batch(95, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        4
+    );
     let left = store
         .bar_range(&bar_query(&btc, i64::MIN, i64::MAX))
         .await
@@ -200,7 +212,7 @@ pub(crate) async fn old_bars_expire(store: &impl BarStore) {
     );
     assert_eq!(
         store
-            .delete_expired_batch(i64::MAX, i64::MIN)
+            .delete_expired_batch(i64::MAX, i64::MIN, i64::MIN)
             .await
             .unwrap(),
         6

@@ -19,6 +19,7 @@ use clickhouse::sql::Identifier;
 use market::{DAY_NS, HOUR_NS, SECOND_NS};
 
 use crate::fixtures::{block, instrument, tick};
+use crate::ticks::cancel;
 
 /// A database for one test. Dropping this drops the database.
 pub(crate) struct Database {
@@ -77,7 +78,11 @@ pub(crate) async fn tick_store() -> (Database, ClickHouseTickStore) {
     ClickHouseTickStore::migrate(&database.config)
         .await
         .unwrap();
-    database.run_sql("ALTER TABLE trades REMOVE TTL").await;
+    for table in ["trades", "amendments"] {
+        database
+            .run_sql(&format!("ALTER TABLE {table} REMOVE TTL"))
+            .await;
+    }
     let store = ClickHouseTickStore::open(&database.config).await.unwrap();
     (database, store)
 }
@@ -87,6 +92,8 @@ fn block_of(offsets: std::ops::Range<u64>) -> TickBlock {
     block(0, 0, 0, offsets.map(|offset| tick(offset, 5)).collect())
 }
 
+const COUNT_ALL_ROWS: &str =
+    "SELECT count() FROM (SELECT offset FROM trades UNION ALL SELECT offset FROM amendments)";
 const COUNT_ROWS: &str = "SELECT count() FROM trades";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,32 +154,53 @@ async fn an_insert_is_one_part_for_each_day_and_a_partial_one_is_completed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whole_days_are_dropped_a_week_after_they_were_appended() {
+async fn whole_days_are_dropped_once_they_have_expired() {
     let database = Database::new();
     ClickHouseTickStore::migrate(&database.config)
         .await
         .unwrap();
     let store = ClickHouseTickStore::open(&database.config).await.unwrap();
-    database.run_sql("SYSTEM STOP MERGES trades").await;
+    for table in ["trades", "amendments"] {
+        database
+            .run_sql(&format!("SYSTEM STOP MERGES {table}"))
+            .await;
+    }
     let now = database
         .query_number("SELECT toUInt64(toUnixTimestamp(now()))")
         .await;
     let now_ns = i64::try_from(now).unwrap() * SECOND_NS;
-    // Returns a trade of 1970 that was appended `days` ago.
-    let appended = |offset: u64, days: i64| TickRecord {
+    // Returns a trade or a cancel of 1970 that was appended `days` ago.
+    let appended = |record: TickRecord, days: i64| TickRecord {
         append_time_ns: now_ns - days * DAY_NS,
-        ..tick(offset, 5)
+        ..record
     };
-    let ticks = vec![appended(0, 9), appended(1, 6), appended(2, 0)];
+    let ticks = vec![
+        appended(cancel(0, 5), 17),
+        appended(cancel(1, 5), 14),
+        appended(tick(2, 5), 9),
+        appended(tick(3, 5), 6),
+        appended(tick(4, 5), 0),
+    ];
     store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
-    assert_eq!(database.query_number(COUNT_ROWS).await, 3);
-    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 0);
-    database
-        .run_sql("ALTER TABLE trades MODIFY SETTING merge_with_ttl_timeout = 0")
-        .await;
-    database.run_sql("SYSTEM START MERGES trades").await;
+    assert_eq!(database.query_number(COUNT_ALL_ROWS).await, 5);
+    assert_eq!(
+        store
+            .delete_expired_batch(i64::MAX, i64::MAX)
+            .await
+            .unwrap(),
+        0
+    );
+    for table in ["trades", "amendments"] {
+        let check_often = "MODIFY SETTING merge_with_ttl_timeout = 0";
+        database
+            .run_sql(&format!("ALTER TABLE {table} {check_often}"))
+            .await;
+        database
+            .run_sql(&format!("SYSTEM START MERGES {table}"))
+            .await;
+    }
     for _ in 0..200 {
-        if database.query_number(COUNT_ROWS).await < 3 {
+        if database.query_number(COUNT_ALL_ROWS).await == 3 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -180,7 +208,7 @@ async fn whole_days_are_dropped_a_week_after_they_were_appended() {
     let btc = instrument("binance:BTCUSDT");
     let read = store.read(&btc, 0, HOUR_NS).await.unwrap();
     let offsets: Vec<_> = read.iter().map(|tick| tick.position.offset).collect();
-    assert_eq!(offsets, [1, 2]);
+    assert_eq!(offsets, [1, 3, 4]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,15 +231,15 @@ async fn tables_of_another_version_are_refused() {
 
     // A migration that was interrupted continues from the last version that was recorded.
     database
-        .run_sql("DELETE FROM schema_versions WHERE version > 4")
+        .run_sql("DELETE FROM schema_versions WHERE version > 6")
         .await;
     let error = open().await.to_string();
     assert!(
-        error.contains("candlewick migrate") && error.contains("schema 4"),
+        error.contains("candlewick migrate") && error.contains("schema 6"),
         "{error}"
     );
     let resumed = ClickHouseTickStore::migrate(&database.config).await;
-    assert_eq!(resumed.unwrap(), (4, known));
+    assert_eq!(resumed.unwrap(), (6, known));
     ClickHouseTickStore::open(&database.config).await.unwrap();
 
     database
@@ -225,7 +253,7 @@ async fn tables_of_another_version_are_refused() {
     assert!(is_newer(&error), "{error}");
 }
 
-/// The schemas 1 to 3 had other tables, and are not upgraded.
+/// The schemas 1 to 5 had other tables, and are not upgraded.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn older_tables_are_refused() {
     let database = Database::new();
@@ -234,7 +262,7 @@ async fn older_tables_are_refused() {
         .unwrap();
     database.run_sql("TRUNCATE TABLE schema_versions").await;
     database
-        .run_sql("INSERT INTO schema_versions (version, name) VALUES (3, 'append times')")
+        .run_sql("INSERT INTO schema_versions (version, name) VALUES (5, 'views')")
         .await;
     let opened = ClickHouseTickStore::open(&database.config).await.err();
     let migrated = ClickHouseTickStore::migrate(&database.config).await.err();
@@ -243,8 +271,8 @@ async fn older_tables_are_refused() {
             matches!(
                 error,
                 StoreError::OlderSchema {
-                    found: 3,
-                    oldest: 4,
+                    found: 5,
+                    oldest: 6,
                     ..
                 }
             ),
@@ -270,10 +298,16 @@ async fn processes_can_migrate_at_once() {
         let migrating: Vec<_> = migrating.collect();
         for migrated in migrating {
             let (found, now) = migrated.await.unwrap().unwrap();
-            assert!(found <= now && now == 5, "{found} {now}");
+            assert!(found <= now && now == 7, "{found} {now}");
         }
         ClickHouseTickStore::open(&database.config).await.unwrap();
-        for table in ["trades", "archive_progress", "trades_current", "bars_1m"] {
+        for table in [
+            "trades",
+            "amendments",
+            "archive_progress",
+            "trades_current",
+            "bars_1m",
+        ] {
             let count = format!("SELECT count() FROM {table}");
             assert_eq!(database.query_number(&count).await, 0, "{table}");
         }

@@ -231,9 +231,15 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     transaction.excluded_ranges = vec![rejected(1, 10), rejected(5, 20)];
     commit_step(store, transaction).await;
 
-    assert_eq!(store.delete_expired_batch(i64::MIN, 10).await.unwrap(), 0);
-    assert!(store.delete_expired_batch(i64::MIN, 20).await.unwrap() > 0);
-    assert_eq!(store.delete_expired_batch(i64::MIN, 20).await.unwrap(), 0);
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 10, 10).await.unwrap(),
+        0
+    );
+    assert!(store.delete_expired_batch(i64::MIN, 20, 20).await.unwrap() > 0);
+    assert_eq!(
+        store.delete_expired_batch(i64::MIN, 20, 20).await.unwrap(),
+        0
+    );
     assert_eq!(read_ranges(store, &kept).await, [(1, 1), (3, 3)]);
     assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
     assert_eq!(read_ranges(store, &old).await, []);

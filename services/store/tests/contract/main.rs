@@ -73,6 +73,7 @@ macro_rules! bars_contract {
                 marks_are_inserted_replaced_and_removed,
                 a_conflict_marks_nothing,
                 pending_amendments_are_loaded_and_expire,
+                verdicts_of_amendments_outlive_those_of_trades,
             },
             texts::{
                 legal_texts_come_back_from_a_bar_store,
@@ -107,6 +108,7 @@ contract!(
         a_large_block_comes_back_whole,
         a_position_never_goes_back,
         old_blocks_expire,
+        amendments_outlive_trades,
         a_tick_that_is_no_trade_is_corrupt,
         every_value_comes_back,
         amendments_come_back_whole,

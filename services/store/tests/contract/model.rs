@@ -247,6 +247,7 @@ impl Model {
             venues: draft.venues(),
             id_sets: draft.ids(&mut self.exact),
             excluded_ranges: draft.excluded_ranges(at),
+            excluded_amendments: Vec::new(),
             dirty_minutes: Vec::new(),
             pending_amendments: Vec::new(),
         }
@@ -428,7 +429,7 @@ async fn run(store: &impl BarStore, actions: &[Action]) {
                 assert_eq!(outcome, model.commit(&transaction));
             }
             Action::Expire(bars, ids) => {
-                while store.delete_expired_batch(*bars, *ids).await.unwrap() > 0 {}
+                while store.delete_expired_batch(*bars, *ids, *ids).await.unwrap() > 0 {}
                 model.expire(*bars, *ids);
             }
         }

@@ -58,16 +58,16 @@ async fn an_older_file_is_refused() {
     let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
     drop(SqliteBarStore::open(&bars).await.unwrap());
     drop(SqliteTickStore::open(&ticks).await.unwrap());
-    run_sql(&bars, "PRAGMA user_version = 3").await;
-    run_sql(&ticks, "PRAGMA user_version = 1").await;
+    run_sql(&bars, "PRAGMA user_version = 4").await;
+    run_sql(&ticks, "PRAGMA user_version = 3").await;
     let refused = [
-        (&bars, (3, 4), SqliteBarStore::open(&bars).await.err()),
+        (&bars, (4, 5), SqliteBarStore::open(&bars).await.err()),
         (
             &bars,
-            (3, 4),
+            (4, 5),
             SqliteBarStore::open_read_only(&bars).await.err(),
         ),
-        (&ticks, (1, 3), SqliteTickStore::open(&ticks).await.err()),
+        (&ticks, (3, 4), SqliteTickStore::open(&ticks).await.err()),
     ];
     for (path, versions, error) in refused {
         let error = error.unwrap();
@@ -96,7 +96,7 @@ async fn a_newer_file_is_refused() {
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 4,
+                known: 5,
                 ..
             }
         ));

@@ -174,11 +174,61 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     ];
     store.insert(&blocks).await.unwrap();
     // Each was appended 5 ns after its event time.
-    assert_eq!(store.delete_expired_batch(25).await.unwrap(), 0);
-    assert_eq!(store.delete_expired_batch(26).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_batch(25, 25).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_batch(26, 26).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
-    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 1);
-    assert_eq!(store.delete_expired_batch(i64::MAX).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .delete_expired_batch(i64::MAX, i64::MAX)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        store
+            .delete_expired_batch(i64::MAX, i64::MAX)
+            .await
+            .unwrap(),
+        0
+    );
+}
+
+/// Returns the record of a cancel of the trade with the number `offset`.
+pub(crate) fn cancel(offset: u64, time_ns: i64) -> TickRecord {
+    let amendment = Amendment {
+        id: TradeId::Number(offset),
+        kind: AmendmentKind::Cancel,
+        target_position: None,
+    };
+    let mut value = Vec::new();
+    TradesTopicRecord::Amendment(amendment, trade(time_ns, offset)).encode(&mut value);
+    TickRecord {
+        value: value.into(),
+        ..tick(offset, time_ns)
+    }
+}
+
+pub(crate) async fn amendments_outlive_trades(store: &impl TickStore) {
+    let ticks = vec![tick(0, 10), cancel(1, 10), tick(2, 10), cancel(3, 50)];
+    store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
+    let all = [(0, 0), (0, 1), (0, 2), (0, 3)];
+    assert_eq!(read_offsets(store, 0, 100).await, all);
+    // After a crash the blocks are split at other offsets.
+    let ticks = vec![cancel(1, 10), tick(2, 10)];
+    store.insert(&[block(0, 0, 0, ticks)]).await.unwrap();
+    assert_eq!(read_offsets(store, 0, 100).await, all);
+
+    // Each was appended 5 ns after its event time.
+    assert_eq!(store.delete_expired_batch(16, 15).await.unwrap(), 2);
+    assert_eq!(read_offsets(store, 0, 100).await, [(0, 1), (0, 3)]);
+    let btc = instrument("binance:BTCUSDT");
+    let hours = store.hours_with_max_tick_counts(&btc, 0, 100).await;
+    assert_eq!(hours.unwrap(), [(0, 3)]);
+    // The block of offset 1 alone has expired. The other holds offset 1 too, and is kept whole.
+    assert_eq!(store.delete_expired_batch(16, 16).await.unwrap(), 1);
+    assert_eq!(read_offsets(store, 0, 100).await, [(0, 1), (0, 3)]);
+    assert_eq!(store.delete_expired_batch(16, 56).await.unwrap(), 1);
+    assert_eq!(read_offsets(store, 0, 100).await, []);
 }
 
 /// A store may detect it when a record is inserted or when it is read.
@@ -200,7 +250,10 @@ pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
             Err(error) => error,
         };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-        store.delete_expired_batch(i64::MAX).await.unwrap();
+        store
+            .delete_expired_batch(i64::MAX, i64::MAX)
+            .await
+            .unwrap();
     }
     assert_eq!(read_offsets(store, i64::MIN, i64::MAX).await, []);
 }

@@ -58,6 +58,7 @@ async fn store_with_five_minutes(folder: &TempDir, instrument: &Instrument) -> S
         venues: Vec::new(),
         id_sets: Vec::new(),
         excluded_ranges: Vec::new(),
+        excluded_amendments: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
     };

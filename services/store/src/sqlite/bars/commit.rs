@@ -52,16 +52,23 @@ pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
     )
 });
 
-pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<BatchedStatement> = LazyLock::new(|| {
+pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<BatchedStatement> =
+    LazyLock::new(|| upsert_ranges_into("excluded_ranges"));
+pub(super) static UPSERT_EXCLUDED_AMENDMENTS: LazyLock<BatchedStatement> =
+    LazyLock::new(|| upsert_ranges_into("excluded_amendments"));
+
+fn upsert_ranges_into(table: &str) -> BatchedStatement {
+    let head = format!(
+        "INSERT INTO {table} (partition, epoch, first_offset, end_offset, verdict, append_time_ns)"
+    );
     BatchedStatement::new(
-        "INSERT INTO excluded_ranges \
-         (partition, epoch, first_offset, end_offset, verdict, append_time_ns)",
+        &head,
         6,
         "ON CONFLICT (partition, epoch, first_offset) DO UPDATE SET \
          end_offset = excluded.end_offset, verdict = excluded.verdict, \
          append_time_ns = excluded.append_time_ns",
     )
-});
+}
 
 /// Advances the progress, then writes everything else. Writes nothing if the stored progress is not
 /// the expected one.
@@ -166,8 +173,14 @@ async fn write_excluded_ranges(
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
     let partition = transaction.progress.partition;
-    UPSERT_EXCLUDED_RANGES
-        .run(connection, &transaction.excluded_ranges, |bound, range| {
+    for (statement, ranges) in [
+        (&UPSERT_EXCLUDED_RANGES, &transaction.excluded_ranges),
+        (
+            &UPSERT_EXCLUDED_AMENDMENTS,
+            &transaction.excluded_amendments,
+        ),
+    ] {
+        let written = statement.run(connection, ranges, |bound, range| {
             bound
                 .bind(partition)
                 .bind(u64_as_ordered_column(range.epoch))
@@ -175,7 +188,8 @@ async fn write_excluded_ranges(
                 .bind(u64_as_ordered_column(range.end_offset))
                 .bind(range.verdict.code())
                 .bind(range.append_time_ns)
-        })
-        .await?;
+        });
+        written.await?;
+    }
     Ok(())
 }

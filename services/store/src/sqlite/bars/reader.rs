@@ -97,13 +97,30 @@ const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, 
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, updates_offset, \
     append_time_ns FROM partition_progress ORDER BY partition";
 
-/// Ranges never overlap, so the first range that can overlap the requested offsets is the last one
-/// that begins at or before them.
-pub(super) const SELECT_EXCLUDED_RANGES: &str = "SELECT epoch, first_offset, end_offset, verdict, \
-    append_time_ns FROM excluded_ranges \
-    WHERE partition = ?1 AND epoch = ?2 AND first_offset < ?4 AND end_offset > ?3 \
-    AND first_offset >= coalesce((SELECT max(first_offset) FROM excluded_ranges \
-        WHERE partition = ?1 AND epoch = ?2 AND first_offset <= ?3), ?3) ORDER BY first_offset";
+/// Selects the ranges of a table that overlap the requested offsets.
+///
+/// Ranges never overlap one another, so the first that can overlap the requested offsets is the last
+/// one that begins at or before them.
+macro_rules! select_ranges_from {
+    ($table:literal) => {
+        concat!(
+            "SELECT epoch, first_offset, end_offset, verdict, append_time_ns FROM ",
+            $table,
+            " WHERE partition = ?1 AND epoch = ?2 AND first_offset < ?4 AND end_offset > ?3 \
+             AND first_offset >= coalesce((SELECT max(first_offset) FROM ",
+            $table,
+            " WHERE partition = ?1 AND epoch = ?2 AND first_offset <= ?3), ?3)"
+        )
+    };
+}
+
+/// Selects the ranges of trades and those of amendments.
+pub(super) const SELECT_EXCLUDED_RANGES: &str = concat!(
+    select_ranges_from!("excluded_ranges"),
+    " UNION ALL ",
+    select_ranges_from!("excluded_amendments"),
+    " ORDER BY 2"
+);
 
 impl BarReader for SqliteBarReader {
     async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {

@@ -21,6 +21,10 @@ pub(super) const DELETE_OPEN_BARS: &str = "DELETE FROM open_bars WHERE (instrume
 pub(super) const DELETE_EXCLUDED_RANGES: &str = "DELETE FROM excluded_ranges \
     WHERE (partition, epoch, first_offset) IN \
     (SELECT partition, epoch, first_offset FROM excluded_ranges WHERE append_time_ns < ? LIMIT ?)";
+pub(super) const DELETE_EXCLUDED_AMENDMENTS: &str = "DELETE FROM excluded_amendments \
+    WHERE (partition, epoch, first_offset) IN \
+    (SELECT partition, epoch, first_offset FROM excluded_amendments \
+     WHERE append_time_ns < ? LIMIT ?)";
 /// Unlike sets of ids, pending amendments expire even if their ids belong to no hour or day: an
 /// edit or a cancel waits for its trade only for the horizon.
 pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
@@ -47,12 +51,14 @@ pub(super) async fn delete_expired_batch(
     connection: &mut SqliteConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,
+    amendments_before_ns: i64,
 ) -> Result<u64, DatabaseError> {
     let mut deleted = 0;
     let deletes = [
         (DELETE_BARS, bars_before_ns),
         (DELETE_OPEN_BARS, bars_before_ns),
         (DELETE_EXCLUDED_RANGES, ids_before_ns),
+        (DELETE_EXCLUDED_AMENDMENTS, amendments_before_ns),
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in deletes {

@@ -46,6 +46,7 @@ async fn no_statement_reads_a_whole_table() {
         &id_sets::DELETE_ID_RANGES,
         &id_sets::INSERT_ID_CHUNKS,
         &commit::UPSERT_EXCLUDED_RANGES,
+        &commit::UPSERT_EXCLUDED_AMENDMENTS,
         &reader::SELECT_BARS,
         ranges,
         chunks,
@@ -54,6 +55,7 @@ async fn no_statement_reads_a_whole_table() {
     let texts = [
         retention::DELETE_BARS,
         retention::DELETE_EXCLUDED_RANGES,
+        retention::DELETE_EXCLUDED_AMENDMENTS,
         reader::SELECT_OLDEST_BARS,
         reader::SELECT_NEWEST_BARS,
         id_sets::SELECT_ID_SETS,

@@ -1,8 +1,10 @@
 //! Writing blocks of ticks.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use market::Instrument;
+use schemas::TradesTopicRecord;
 use sqlx::SqliteConnection;
 
 use super::block;
@@ -12,16 +14,27 @@ use crate::sqlite::row_batches::BatchedStatement;
 use crate::tick_store::{TickBlock, TickRecord};
 
 /// A block that is inserted again replaces the stored one.
-static UPSERT_BLOCKS: LazyLock<BatchedStatement> = LazyLock::new(|| {
-    BatchedStatement::new(
-        "INSERT OR REPLACE INTO tick_blocks (instrument, hour_ns, epoch, partition, \
-         first_offset, last_offset, tick_count, min_time_ns, max_time_ns, last_append_ns, body)",
-        11,
-        "",
-    )
-});
+static UPSERT_TRADES: LazyLock<BatchedStatement> =
+    LazyLock::new(|| upsert_blocks_into("tick_blocks"));
+static UPSERT_AMENDMENTS: LazyLock<BatchedStatement> =
+    LazyLock::new(|| upsert_blocks_into("amendment_blocks"));
 
-/// A row of `tick_blocks` to write.
+fn upsert_blocks_into(table: &str) -> BatchedStatement {
+    let head = format!(
+        "INSERT OR REPLACE INTO {table} (instrument, hour_ns, epoch, partition, \
+         first_offset, last_offset, tick_count, min_time_ns, max_time_ns, last_append_ns, body)"
+    );
+    BatchedStatement::new(&head, 11, "")
+}
+
+/// The rows to write, by their tables.
+#[derive(Default)]
+pub(super) struct CompressedBlocks {
+    pub(super) trades: Vec<CompressedBlockRow>,
+    pub(super) amendments: Vec<CompressedBlockRow>,
+}
+
+/// A row of `tick_blocks` or `amendment_blocks` to write.
 pub(super) struct CompressedBlockRow {
     instrument: Instrument,
     hour_ns: i64,
@@ -36,21 +49,28 @@ pub(super) struct CompressedBlockRow {
     body: Vec<u8>,
 }
 
-/// Splits blocks that are too large, and compresses them on a blocking thread.
+/// Separates the trades of each block from its edits and cancels, splits blocks that are too large,
+/// and compresses them on a blocking thread.
 pub(super) async fn split_and_compress_blocks(
     blocks: &[TickBlock],
-) -> Result<Vec<CompressedBlockRow>, DatabaseError> {
-    let mut packed = Vec::with_capacity(blocks.len());
+) -> Result<CompressedBlocks, DatabaseError> {
+    let mut packed = CompressedBlocks::default();
     for block in blocks {
-        for ticks in block::split_into_block_sizes(&block.ticks) {
-            packed.extend(uncompressed_block(block, ticks));
-            if ticks.len() > 1_000 {
-                tokio::task::yield_now().await;
+        let (amendments, trades) = separate_amendments(&block.ticks);
+        for (ticks, rows) in [
+            (trades, &mut packed.trades),
+            (amendments, &mut packed.amendments),
+        ] {
+            for ticks in block::split_into_block_sizes(&ticks) {
+                rows.extend(uncompressed_block(block, ticks));
+                if ticks.len() > 1_000 {
+                    tokio::task::yield_now().await;
+                }
             }
         }
     }
     let compressing = tokio::task::spawn_blocking(move || {
-        for block in &mut packed {
+        for block in packed.trades.iter_mut().chain(&mut packed.amendments) {
             block.body = block::compress_block_body(&block.body)?;
         }
         Ok(packed)
@@ -58,6 +78,18 @@ pub(super) async fn split_and_compress_blocks(
     let compressed = compressing.await;
     compressed
         .unwrap_or_else(|error| Err(DatabaseError::Unavailable(format!("compression: {error}"))))
+}
+
+/// Returns the edits and cancels among the ticks of a block, and the other ticks.
+fn separate_amendments(ticks: &[TickRecord]) -> (Cow<'_, [TickRecord]>, Cow<'_, [TickRecord]>) {
+    let is_amendment = |tick: &&TickRecord| TradesTopicRecord::is_amendment(&tick.value);
+    // Most blocks hold trades alone, which need not be copied.
+    if !ticks.iter().any(|tick| is_amendment(&tick)) {
+        return (Cow::default(), Cow::Borrowed(ticks));
+    }
+    let (amendments, trades): (Vec<_>, Vec<_>) =
+        ticks.iter().cloned().partition(|tick| is_amendment(&tick));
+    (Cow::Owned(amendments), Cow::Owned(trades))
 }
 
 /// Returns the row of some ticks of a block, with an uncompressed body.
@@ -81,21 +113,27 @@ fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<Compres
 /// Writes packed blocks.
 pub(super) async fn write_blocks(
     connection: &mut SqliteConnection,
-    blocks: &[CompressedBlockRow],
+    blocks: &CompressedBlocks,
 ) -> Result<(), DatabaseError> {
-    let written = UPSERT_BLOCKS.run(connection, blocks, |bound, block| {
-        bound
-            .bind(block.instrument.key().to_owned())
-            .bind(block.hour_ns)
-            .bind(u64_as_ordered_column(block.epoch))
-            .bind(block.partition)
-            .bind(u64_as_ordered_column(block.first_offset))
-            .bind(u64_as_ordered_column(block.last_offset))
-            .bind(block.tick_count)
-            .bind(block.min_time_ns)
-            .bind(block.max_time_ns)
-            .bind(block.last_append_ns)
-            .bind(block.body.clone())
-    });
-    written.await.map(drop)
+    for (statement, rows) in [
+        (&UPSERT_AMENDMENTS, &blocks.amendments),
+        (&UPSERT_TRADES, &blocks.trades),
+    ] {
+        let written = statement.run(connection, rows, |bound, block| {
+            bound
+                .bind(block.instrument.key().to_owned())
+                .bind(block.hour_ns)
+                .bind(u64_as_ordered_column(block.epoch))
+                .bind(block.partition)
+                .bind(u64_as_ordered_column(block.first_offset))
+                .bind(u64_as_ordered_column(block.last_offset))
+                .bind(block.tick_count)
+                .bind(block.min_time_ns)
+                .bind(block.max_time_ns)
+                .bind(block.last_append_ns)
+                .bind(block.body.clone())
+        });
+        written.await?;
+    }
+    Ok(())
 }

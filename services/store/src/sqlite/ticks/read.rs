@@ -19,9 +19,12 @@ use crate::tick_store::{hour_start_ns, sort_and_dedup};
 
 const SELECT_BLOCKS: &str = "SELECT epoch, partition, first_offset, last_offset, tick_count, body \
     FROM tick_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
+    AND max_time_ns >= ?3 AND min_time_ns < ?4 \
+    UNION ALL SELECT epoch, partition, first_offset, last_offset, tick_count, body \
+    FROM amendment_blocks WHERE instrument = ?1 AND hour_ns >= ?2 AND hour_ns < ?4 \
     AND max_time_ns >= ?3 AND min_time_ns < ?4";
 
-/// A row of `tick_blocks`.
+/// A row of `tick_blocks` or `amendment_blocks`.
 struct StoredBlockRow {
     epoch: u64,
     partition: u32,

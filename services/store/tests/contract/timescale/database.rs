@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 /// The sources of the template, which is created again if one of them has changed.
 const TEMPLATE_SOURCES: [&str; 2] = [
-    include_str!("../../../migrations/timescale/bars_3.sql"),
+    include_str!("../../../migrations/timescale/bars_4.sql"),
     include_str!("../../../src/timescale/schema.rs"),
 ];
 

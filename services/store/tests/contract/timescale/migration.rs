@@ -32,7 +32,7 @@ async fn processes_can_migrate_at_once() {
     let migrated: Vec<_> = migrated.collect::<Result<_, _>>().unwrap();
     for migration in &migrated {
         assert_ne!(migration.edition, TimescaleEdition::PostgresOnly);
-        assert_eq!(migration.now, 3);
+        assert_eq!(migration.now, 4);
     }
     let found_none = migrated
         .iter()
@@ -65,7 +65,7 @@ async fn newer_tables_are_refused() {
                 error,
                 StoreError::NewerSchema {
                     found: 99,
-                    known: 3,
+                    known: 4,
                     ..
                 }
             ),
@@ -89,7 +89,7 @@ async fn older_tables_are_refused() {
                 error,
                 StoreError::OlderSchema {
                     found: 1,
-                    oldest: 3,
+                    oldest: 4,
                     ..
                 }
             ),
@@ -177,11 +177,17 @@ async fn a_table_becomes_a_hypertable() {
         })
         .collect();
     commit_step(&store, transaction.clone()).await;
-    assert_eq!(store.delete_expired_batch(1, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(1, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
 
     let migrated = TimescaleBarStore::migrate(database.config()).await.unwrap();
     assert_ne!(migrated.edition, TimescaleEdition::PostgresOnly);
-    assert_eq!((migrated.found, migrated.now), (3, 3));
+    assert_eq!((migrated.found, migrated.now), (4, 4));
     let store = database.open().await;
     let chunks: i64 = sqlx::query_scalar("SELECT count(*) FROM timescaledb_information.chunks")
         .fetch_one(&mut database.session().await)

@@ -62,21 +62,45 @@ async fn a_chunk_is_dropped_when_all_of_its_bars_have_expired() {
     assert_eq!(count_chunks(&database).await, 2);
 
     // Two bars have expired, and their chunk contains one that has not.
-    assert_eq!(store.delete_expired_batch(12, i64::MIN).await.unwrap(), 2);
-    assert_eq!(store.delete_expired_batch(12, i64::MIN).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .delete_expired_batch(12, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        2
+    );
+    assert_eq!(
+        store
+            .delete_expired_batch(12, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(read_starts(&store).await, [old + DAY_NS, live]);
     assert_eq!(count_chunks(&database).await, 2);
     // The chunk of the later event time is the one that has expired.
-    assert_eq!(store.delete_expired_batch(90, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(90, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(read_starts(&store).await, [old + DAY_NS]);
     assert_eq!(count_chunks(&database).await, 1);
     // A day that is written again after it was emptied is tracked again.
     write_bars(&store, 0, &[(live, 95)]).await;
-    assert_eq!(store.delete_expired_batch(91, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(91, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(read_starts(&store).await, [live]);
     assert_eq!(
         store
-            .delete_expired_batch(i64::MAX, i64::MIN)
+            .delete_expired_batch(i64::MAX, i64::MIN, i64::MIN)
             .await
             .unwrap(),
         1
@@ -98,11 +122,35 @@ async fn bars_are_dropped_with_their_chunk() {
         &[(70 * DAY_NS, 10), (70 * DAY_NS + MINUTE_NS, 99)],
     )
     .await;
-    assert_eq!(store.delete_expired_batch(25, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.delete_expired_batch(30, i64::MIN).await.unwrap(), 2);
+    assert_eq!(
+        store
+            .delete_expired_batch(25, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .delete_expired_batch(30, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        2
+    );
     assert_eq!(count_chunks(&database).await, 1);
-    assert_eq!(store.delete_expired_batch(30, i64::MIN).await.unwrap(), 0);
-    assert_eq!(store.delete_expired_batch(31, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(30, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        0
+    );
+    assert_eq!(
+        store
+            .delete_expired_batch(31, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(read_starts(&store).await, [70 * DAY_NS + MINUTE_NS]);
 }
 
@@ -112,11 +160,29 @@ async fn the_rows_of_a_chunk_decide_whether_it_has_expired() {
     let (database, store) = bar_store().await;
     write_bars(&store, 0, &[(0, 10), (MINUTE_NS, 99)]).await;
     database.run_sql("DELETE FROM bar_days").await;
-    assert_eq!(store.delete_expired_batch(50, i64::MIN).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .delete_expired_batch(50, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        1
+    );
     assert_eq!(read_starts(&store).await, [MINUTE_NS]);
-    assert_eq!(store.delete_expired_batch(50, i64::MIN).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .delete_expired_batch(50, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        0
+    );
     database.run_sql("DELETE FROM bars").await;
-    assert_eq!(store.delete_expired_batch(100, i64::MIN).await.unwrap(), 0);
+    assert_eq!(
+        store
+            .delete_expired_batch(100, i64::MIN, i64::MIN)
+            .await
+            .unwrap(),
+        0
+    );
     assert_eq!(count_chunks(&database).await, 0);
 }
 
@@ -144,7 +210,11 @@ async fn a_call_deletes_a_bounded_number_of_rows() {
     commit_step(&store, recent).await;
     let mut deleted = Vec::new();
     loop {
-        match store.delete_expired_batch(50, i64::MIN).await.unwrap() {
+        match store
+            .delete_expired_batch(50, i64::MIN, i64::MIN)
+            .await
+            .unwrap()
+        {
             0 => break,
             rows => deleted.push(rows),
         }
@@ -161,14 +231,21 @@ async fn no_recent_bar_is_dropped_with_an_old_chunk() {
         let start_ns = i64::try_from(round).unwrap() * 7 * DAY_NS;
         write_bars(&store, 0, &[(start_ns, 10)]).await;
         let (dropping, writing) = (store.clone(), store.clone());
-        let dropping =
-            tokio::spawn(async move { dropping.delete_expired_batch(50, i64::MIN).await.unwrap() });
+        let dropping = tokio::spawn(async move {
+            dropping
+                .delete_expired_batch(50, i64::MIN, i64::MIN)
+                .await
+                .unwrap()
+        });
         let writing = tokio::spawn(async move {
             write_bars(&writing, 1, &[(start_ns + MINUTE_NS, 100 + round)]).await;
         });
         writing.await.unwrap();
-        let deleted =
-            dropping.await.unwrap() + store.delete_expired_batch(50, i64::MIN).await.unwrap();
+        let deleted = dropping.await.unwrap()
+            + store
+                .delete_expired_batch(50, i64::MIN, i64::MIN)
+                .await
+                .unwrap();
         assert_eq!(deleted, 1);
         assert_eq!(read_starts(&store).await.len() as u64, round + 1);
     }

@@ -1,6 +1,6 @@
 -- Bars, and the state of the fold.
 --
--- This is the first schema that this version reads. Databases of the schemas 1 and 2 are refused.
+-- This is the first schema that this version reads. Databases of the schemas 1 to 3 are refused.
 --
 -- Epochs, offsets and counts are unsigned 64-bit numbers in BIGINT columns. Values of 2^63 or
 -- more, which no counter reaches, would appear negative in SQL but are read back unchanged. Where
@@ -139,7 +139,7 @@ CREATE TABLE id_chunks (
     PRIMARY KEY (instrument, scope, bucket_ns, chunk)
 );
 
--- Ticks that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
+-- Ticks other than edits and cancels that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
 -- overlap.
 CREATE TABLE excluded_ranges (
     partition      INTEGER     NOT NULL,
@@ -152,6 +152,19 @@ CREATE TABLE excluded_ranges (
 );
 
 CREATE INDEX excluded_ranges_by_append ON excluded_ranges (append_time_ns);
+
+-- Edits and cancels that change no trade, in ranges of the same form. They are kept longer.
+CREATE TABLE excluded_amendments (
+    partition      INTEGER     NOT NULL,
+    epoch          BIGINT      NOT NULL,
+    first_offset   NUMERIC(20) NOT NULL,
+    end_offset     NUMERIC(20) NOT NULL,
+    verdict        TEXT        NOT NULL, -- why these edits and cancels do not count
+    append_time_ns BIGINT      NOT NULL, -- the append time of the last of them
+    PRIMARY KEY (partition, epoch, first_offset)
+);
+
+CREATE INDEX excluded_amendments_by_append ON excluded_amendments (append_time_ns);
 
 -- Minutes that have to be folded again from the ticks before the position `up_to`.
 CREATE TABLE dirty_minutes (

@@ -1,16 +1,16 @@
 -- Ticks, and the archiver's progress.
 --
--- This is the first schema that this version reads. Databases of schemas 1 to 3 are refused.
+-- This is the first schema that this version reads. Databases of schemas 1 to 5 are refused.
 --
 -- Every statement can be run again: an interrupted migration is repeated from its first statement.
 -- A statement ends with a semicolon at the end of a line.
 --
--- The code uses the tables `trades`, `archive_progress` and `schema_versions` by these names only.
+-- The code uses the tables `trades`, `amendments`, `archive_progress` and `schema_versions` by these
+-- names only.
 -- On a sharded, replicated cluster, distributed or replicated tables take the same names.
 
--- One row for each record of the log that is a trade, an edit or a cancel. The columns are the
--- only copy: the bytes of the record are not stored, and every field can be restored from the
--- columns, bit for bit.
+-- One row for each record of the log that is a trade. The columns are the only copy: the bytes of
+-- the record are not stored, and every field can be restored from the columns, bit for bit.
 --
 -- The sorting key contains the position of the record. The append time follows from the position,
 -- so rows with the same key are always in the same partition, and ReplacingMergeTree collapses all
@@ -53,6 +53,22 @@ ENGINE = ReplacingMergeTree
 PARTITION BY intDiv(append_time_ns, 86400000000000)
 ORDER BY (venue, symbol, hour_ns, epoch, partition, offset)
 TTL fromUnixTimestamp64Nano(append_time_ns, 'UTC') + INTERVAL 7 DAY
+SETTINGS
+    non_replicated_deduplication_window = 10000,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1,
+    ttl_only_drop_parts = 1,
+    merge_with_ttl_timeout = 3600;
+
+-- One row for each record of the log that is an edit or a cancel. They are kept longer than any trade
+-- that they may change. An edit or a cancel may come up to 6 days before its trade, and a part of
+-- trades may be dropped a day and an hour after its first row has expired.
+CREATE TABLE IF NOT EXISTS amendments AS trades
+ENGINE = ReplacingMergeTree
+PARTITION BY intDiv(append_time_ns, 86400000000000)
+ORDER BY (venue, symbol, hour_ns, epoch, partition, offset)
+TTL fromUnixTimestamp64Nano(append_time_ns, 'UTC') + INTERVAL 15 DAY
 SETTINGS
     non_replicated_deduplication_window = 10000,
     fsync_after_insert = 1,

@@ -1,6 +1,6 @@
 -- Bars, and the state of the fold.
 --
--- This is the first schema that this version reads. Files of the schemas 1 to 3 are refused.
+-- This is the first schema that this version reads. Files of the schemas 1 to 4 are refused.
 --
 -- Unsigned 64-bit numbers (epochs, offsets, ids) are stored in offset binary, so that they sort:
 -- the number is `column + 9223372036854775807 + 1`. Columns that end in _ns are UTC nanoseconds.
@@ -108,7 +108,7 @@ CREATE TABLE id_chunks (
     PRIMARY KEY (instrument, scope, bucket_ns, chunk)
 ) STRICT, WITHOUT ROWID;
 
--- Ticks that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
+-- Ticks other than edits and cancels that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
 -- overlap.
 CREATE TABLE excluded_ranges (
     partition      INTEGER NOT NULL,
@@ -121,6 +121,19 @@ CREATE TABLE excluded_ranges (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX excluded_ranges_by_append ON excluded_ranges (append_time_ns);
+
+-- Edits and cancels that change no trade, in ranges of the same form. They are kept longer.
+CREATE TABLE excluded_amendments (
+    partition      INTEGER NOT NULL,
+    epoch          INTEGER NOT NULL,
+    first_offset   INTEGER NOT NULL,
+    end_offset     INTEGER NOT NULL,
+    verdict        TEXT    NOT NULL, -- why these edits and cancels do not count
+    append_time_ns INTEGER NOT NULL, -- the append time of the last of them
+    PRIMARY KEY (partition, epoch, first_offset)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX excluded_amendments_by_append ON excluded_amendments (append_time_ns);
 
 -- Minutes that have to be folded again from the ticks before the position `up_to`.
 CREATE TABLE dirty_minutes (

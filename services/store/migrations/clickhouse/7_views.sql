@@ -24,6 +24,11 @@
 -- trade, the last one counts.
 CREATE OR REPLACE VIEW trades_current AS
 WITH
+    all_ticks AS (
+        SELECT *, id FROM trades FINAL
+        UNION ALL
+        SELECT *, id FROM amendments FINAL
+    ),
     ticks AS (
         SELECT
             venue, symbol, hour_ns, time_ns, partition, (epoch, offset) AS position,
@@ -37,7 +42,7 @@ WITH
                     ('sender', hex(assumeNotNull(sender_key)), toString(sender_index)),
                 ('position', toString(epoch), toString(offset))
             ) AS identity
-        FROM trades FINAL
+        FROM all_ticks
         SETTINGS do_not_merge_across_partitions_select_final = 1
     ),
     first_deliveries AS (

@@ -1,6 +1,6 @@
 -- Ticks in blocks.
 --
--- This is the first schema that this version reads. Files of the schemas 1 and 2 are refused.
+-- This is the first schema that this version reads. Files of the schemas 1 to 3 are refused.
 --
 -- Unsigned 64-bit numbers (epochs, offsets) are stored in offset binary, so that they sort: the
 -- number is `column + 9223372036854775807 + 1`. Columns that end in _ns are UTC nanoseconds.
@@ -11,7 +11,7 @@ CREATE TABLE meta (
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Ticks of one instrument, one event-time hour and one partition, in order of offsets.
+-- Trades of one instrument, one event-time hour and one partition, in order of offsets.
 --
 -- The table has rowids, and its key is a separate index: a table without rowids stores rows in the
 -- tree of its key, and with bodies this large every inner page would hold only a few of them
@@ -36,6 +36,27 @@ CREATE UNIQUE INDEX tick_blocks_by_key
     ON tick_blocks (instrument, hour_ns, epoch, partition, first_offset, last_offset);
 
 CREATE INDEX tick_blocks_by_append ON tick_blocks (last_append_ns);
+
+-- Edits and cancels, in blocks of the same form. They are kept longer than trades.
+CREATE TABLE amendment_blocks (
+    id             INTEGER NOT NULL PRIMARY KEY,
+    instrument     TEXT    NOT NULL, -- venue:symbol
+    hour_ns        INTEGER NOT NULL, -- the hour's first nanosecond
+    epoch          INTEGER NOT NULL,
+    partition      INTEGER NOT NULL,
+    first_offset   INTEGER NOT NULL,
+    last_offset    INTEGER NOT NULL,
+    tick_count     INTEGER NOT NULL,
+    min_time_ns    INTEGER NOT NULL,
+    max_time_ns    INTEGER NOT NULL,
+    last_append_ns INTEGER NOT NULL, -- the greatest append time of its ticks
+    body           BLOB    NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX amendment_blocks_by_key
+    ON amendment_blocks (instrument, hour_ns, epoch, partition, first_offset, last_offset);
+
+CREATE INDEX amendment_blocks_by_append ON amendment_blocks (last_append_ns);
 
 -- How far each partition of `trades` has been archived.
 CREATE TABLE archive_progress (
