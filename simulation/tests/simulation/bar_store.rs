@@ -196,6 +196,18 @@ impl SimBarStore {
         moved
     }
 
+    /// Deletes ids and verdicts appended before the first time, and verdicts of edits and cancels
+    /// appended before the second.
+    pub fn delete_expired(&self, ids_before_ns: i64, amendments_before_ns: i64) {
+        let amendments_before_ns = match self.mutant {
+            Some(Mutant::AmendmentVerdictsExpireWithTrades) => ids_before_ns,
+            _ => amendments_before_ns,
+        };
+        let mut next = self.read_stored(StoredState::clone);
+        next.delete_expired(ids_before_ns, amendments_before_ns);
+        self.reader.state.lock().unwrap().history.push(next);
+    }
+
     pub fn sync_now(&self) {
         let history = &mut self.reader.state.lock().unwrap().history;
         history.drain(..history.len() - 1);
@@ -276,6 +288,8 @@ impl SimBarStore {
         }
         let rejected = next.excluded_ranges.entry(partition).or_default();
         rejected.extend(&transaction.excluded_ranges);
+        let rejected = next.excluded_amendments.entry(partition).or_default();
+        rejected.extend(&transaction.excluded_amendments);
         for change in &transaction.dirty_minutes {
             let key = (change.instrument.clone(), change.start_ns);
             match &change.mark {

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use api::ChannelName;
 use eventlog::Record;
-use market::Position;
+use market::Trade;
 use schemas::DeadLetter;
 use schemas::api::{BarJson, PositionJson};
+use store::trades_current;
 
 use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
 use crate::bar_store::StoredState;
@@ -39,11 +40,7 @@ impl SimCluster {
                 return Ok(());
             };
             let oracle = &mut self.oracles[partition as usize];
-            let reached = Position {
-                epoch: oracle.epoch,
-                offset: oracle.next_offset,
-            };
-            if reached > progress.next_position() {
+            if oracle.next_position() > progress.next_position() {
                 *oracle = Oracle::new(partition, PARTITIONS, refuses_price);
             }
             while oracle.epoch < progress.epoch {
@@ -73,6 +70,7 @@ impl SimCluster {
             self.check_ticks(partition)?;
             self.check_dead_letters(partition)?;
         }
+        self.check_trades()?;
         self.check_clients()?;
         let (commits, lost) = self.bars.commit_counts();
         self.totals.add_count("commits", commits);
@@ -91,6 +89,11 @@ impl SimCluster {
         for (at, outcome) in &oracle.outcomes {
             let offset = format!("{at:?}");
             let rows = archived.get(&(partition, *at));
+            let (is_amendment, append_ns) = oracle.appends[at];
+            if self.ticks.is_expired(is_amendment, append_ns) {
+                self.totals.add_count("expired ticks", 1);
+                continue;
+            }
             let is_tick = matches!(outcome, RecordOutcome::Counted | RecordOutcome::Excluded);
             if is_tick != rows.is_some() {
                 return Err(format!(
@@ -123,6 +126,45 @@ impl SimCluster {
         Ok(())
     }
 
+    /// Checks that the trades that REST returns are those of the fold, as far as they are not
+    /// deleted. Everything must be folded and archived.
+    pub fn check_trades(&mut self) -> Result<(), String> {
+        for instrument in self.producer.instruments() {
+            let partition = schemas::partition_of(instrument.key().as_bytes(), PARTITIONS);
+            self.check_state(partition)?;
+            let oracle = &self.oracles[partition as usize];
+            let ticks = self.ticks.ticks_of(&instrument, i64::MIN, i64::MAX);
+            let venue = instrument.venue().parse().unwrap();
+            let read = self.bars.read_stored(|stored| {
+                let settings = stored.venues.get(&(partition, venue))?;
+                let excluded = stored.all_excluded_ranges(partition);
+                let next = stored.progress[&partition].next_position();
+                Some(trades_current(ticks, &excluded, next, settings))
+            });
+            let values = |trade: &Trade| (trade.price, trade.quantity, trade.side);
+            let read = read.unwrap_or_default().into_iter();
+            let read: BTreeMap<_, _> = read
+                .map(|tick| (tick.position, values(&tick.trade)))
+                .collect();
+            let expected = oracle.current_trades(&instrument).into_iter();
+            let expected = expected.filter(|(at, _)| {
+                let (is_amendment, append_ns) = oracle.appends[at];
+                !self.ticks.is_expired(is_amendment, append_ns)
+            });
+            let expected: BTreeMap<_, _> =
+                expected.map(|(at, trade)| (at, values(&trade))).collect();
+            let mut positions = expected.keys().chain(read.keys());
+            if let Some(at) = positions.find(|at| expected.get(at) != read.get(at)) {
+                return Err(format!(
+                    "{instrument} at {at}: REST returns the trade {:?}, the fold has {:?}",
+                    read.get(at),
+                    expected.get(at)
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that every rejected record is a dead letter, and that no other record is.
     fn check_dead_letters(&mut self, partition: u32) -> Result<(), String> {
         self.dead_letters_log.sync(partition);
@@ -132,11 +174,7 @@ impl SimCluster {
             let letter = DeadLetter::decode(&record.value).map_err(|error| error.to_string())?;
             buried.insert(letter.position, letter.value);
         }
-        let oracle = &self.oracles[partition as usize];
-        let end = Position {
-            epoch: oracle.epoch,
-            offset: oracle.next_offset,
-        };
+        let end = self.oracles[partition as usize].next_position();
         buried.retain(|at, _| *at < end);
         if !buried.keys().eq(rejected) {
             return Err(format!(

@@ -55,6 +55,9 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
         cluster.maybe_send_records_or_inject_fault();
         cluster.step()?;
     }
+    if cluster.random.one_in(5) {
+        cluster.pass_two_weeks()?;
+    }
     if cluster.random.one_in(3) {
         cluster.recreate_trades_topic()?;
     }
@@ -138,6 +141,9 @@ impl SimCluster {
                 self.updates_log.sync(partition);
                 self.dead_letters_log.sync(partition);
             }
+        }
+        if self.random.one_in(40) {
+            self.delete_expired_rows();
         }
         self.stop_losing_workers();
         self.check_commits()

@@ -42,6 +42,8 @@ impl SimCluster {
                 self.totals.add_count("wrapped rings", 1);
             }
             12 if self.random.one_in(6) && self.has_no_marks() => {
+                self.bars.sync_now();
+                self.ticks.sync_now();
                 self.clock.advance(LONG_PAUSE_NS);
                 self.totals.add_count("long nights", 1);
             }

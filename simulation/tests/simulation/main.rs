@@ -27,6 +27,7 @@ mod oracle;
 mod pod;
 mod random;
 mod refused_close;
+mod retention;
 mod settle;
 mod sim_client;
 mod simulated;

@@ -22,6 +22,10 @@ pub enum Mutant {
     CommitLost,
     /// The record that follows a record which is left out is not appended.
     LeftOutNotFollowed,
+    /// Edits and cancels are kept only as long as trades.
+    AmendmentsExpireWithTrades,
+    /// The excluded ranges of edits and cancels are kept only as long as those of trades.
+    AmendmentVerdictsExpireWithTrades,
     /// The archive progress is stored without its append time.
     AppendTimeLost,
 }

@@ -80,3 +80,13 @@ fn a_gap_that_is_skipped_is_caught() {
 fn an_archiver_that_forgets_the_append_time_before_its_position_is_caught() {
     assert_caught(Mutant::AppendTimeLost);
 }
+
+#[test]
+fn amendments_that_expire_with_trades_are_caught() {
+    assert_caught(Mutant::AmendmentsExpireWithTrades);
+}
+
+#[test]
+fn verdicts_of_amendments_that_expire_with_those_of_trades_are_caught() {
+    assert_caught(Mutant::AmendmentVerdictsExpireWithTrades);
+}

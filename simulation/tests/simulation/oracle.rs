@@ -98,6 +98,8 @@ pub struct Oracle {
     /// The numbers of refolded minutes, and of refolds without effect.
     pub refolds: (u64, u64),
     pub outcomes: BTreeMap<Position, RecordOutcome>,
+    /// Of each record, whether it is an edit or a cancel, and its append time.
+    pub appends: BTreeMap<Position, (bool, i64)>,
     /// Records that are dead letters.
     pub dead_letters: BTreeSet<Position>,
 }
@@ -127,6 +129,7 @@ impl Oracle {
             marked_minutes: BTreeMap::new(),
             refolds: (0, 0),
             outcomes: BTreeMap::new(),
+            appends: BTreeMap::new(),
             dead_letters: BTreeSet::new(),
         }
     }
@@ -154,6 +157,14 @@ impl Oracle {
     pub fn start_next_epoch(&mut self) {
         self.epoch += 1;
         self.next_offset = 0;
+    }
+
+    /// Returns the position of the next record.
+    pub const fn next_position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            offset: self.next_offset,
+        }
     }
 
     const fn position_of(&self, record: &Record) -> Position {
@@ -190,7 +201,11 @@ impl Oracle {
             Ok(TradesTopicRecord::Advance) => RecordOutcome::NotATick,
             Err(_) => self.reject(record, RecordOutcome::NotATick),
         };
-        self.outcomes.insert(self.position_of(record), outcome);
+        let position = self.position_of(record);
+        self.outcomes.insert(position, outcome);
+        let is_amendment = TradesTopicRecord::is_amendment(&record.value);
+        self.appends
+            .insert(position, (is_amendment, self.append_time_ns));
         self.next_offset += 1;
     }
 

@@ -28,9 +28,7 @@ impl SimCluster {
             self.totals.add_count("longer topics", 1);
         }
         self.totals.add_count("new epochs", 1);
-        self.trades_log.enable_faults();
-        self.bars.enable_faults();
-        self.ticks.enable_faults();
+        self.enable_faults();
         let turns = self.turn + 100 + self.random.below(300);
         while self.turn < turns {
             self.maybe_send_records_or_inject_fault();
@@ -53,7 +51,9 @@ impl SimCluster {
         self.drain_clients()
     }
 
-    fn catch_up(&mut self) -> Result<(), String> {
+    /// Stops the faults and waits until every record is folded and archived, and every marked minute
+    /// refolded.
+    pub fn catch_up(&mut self) -> Result<(), String> {
         self.disable_faults();
         for partition in 0..PARTITIONS {
             if !self.has_task(Role::Worker(partition))
@@ -158,6 +158,13 @@ impl SimCluster {
             }
         }
         Err("stuck: the clients never became quiet".to_owned())
+    }
+
+    /// Lets calls to `trades` and to the stores fail again.
+    pub fn enable_faults(&self) {
+        self.trades_log.enable_faults();
+        self.bars.enable_faults();
+        self.ticks.enable_faults();
     }
 
     /// Makes all calls succeed and all frozen tasks run.

@@ -24,7 +24,19 @@ struct TickStoreState {
     writes: Vec<TickWrite>,
     /// The number of writes that survive a loss of power.
     synced: usize,
+    /// Trades appended before the first time are deleted, edits and cancels before the second.
+    expired_before_ns: (i64, i64),
     faults: bool,
+}
+
+impl TickStoreState {
+    const fn is_expired(&self, is_amendment: bool, append_time_ns: i64) -> bool {
+        let (trades_before_ns, amendments_before_ns) = self.expired_before_ns;
+        match is_amendment {
+            true => append_time_ns < amendments_before_ns,
+            false => append_time_ns < trades_before_ns,
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -39,6 +51,7 @@ impl SimTickStore {
         let state = TickStoreState {
             writes: Vec::new(),
             synced: 0,
+            expired_before_ns: (0, 0),
             faults: true,
         };
         Self {
@@ -51,14 +64,56 @@ impl SimTickStore {
     /// Returns the ticks by (partition, position), with a copy for each time a tick was written.
     pub fn archived_ticks(&self) -> BTreeMap<(u32, Position), Vec<ArchivedTick>> {
         let mut rows: BTreeMap<_, Vec<ArchivedTick>> = BTreeMap::new();
-        for write in &self.state.lock().unwrap().writes {
+        let state = self.state.lock().unwrap();
+        for write in &state.writes {
             if let TickWrite::Ticks(written) = write {
-                for (place, row) in written {
+                let kept = written.iter().filter(|(_, (_, append_time_ns, value))| {
+                    let is_amendment = TradesTopicRecord::is_amendment(value);
+                    !state.is_expired(is_amendment, *append_time_ns)
+                });
+                for (place, row) in kept {
                     rows.entry(*place).or_default().push(row.clone());
                 }
             }
         }
         rows
+    }
+
+    /// Deletes trades appended before the first time, and edits and cancels before the second.
+    pub fn delete_expired(&self, trades_before_ns: i64, amendments_before_ns: i64) {
+        let mut state = self.state.lock().unwrap();
+        state.expired_before_ns = match self.mutant {
+            Some(Mutant::AmendmentsExpireWithTrades) => (trades_before_ns, trades_before_ns),
+            _ => (trades_before_ns, amendments_before_ns),
+        };
+    }
+
+    /// Returns whether a tick that was appended at a time is deleted.
+    pub fn is_expired(&self, is_amendment: bool, append_time_ns: i64) -> bool {
+        let state = self.state.lock().unwrap();
+        state.is_expired(is_amendment, append_time_ns)
+    }
+
+    /// Returns the ticks of an instrument in `[start_ns, end_ns)`, in order of their positions.
+    pub fn ticks_of(&self, instrument: &Instrument, start_ns: i64, end_ns: i64) -> Vec<Tick> {
+        let mut ticks = Vec::new();
+        for ((_, position), rows) in self.archived_ticks() {
+            let (of, append_time_ns, value) = &rows[0];
+            let (trade, amendment) = match TradesTopicRecord::decode(value) {
+                Ok(TradesTopicRecord::Trade(trade)) => (trade, None),
+                Ok(TradesTopicRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
+                _ => unreachable!("only ticks are archived"),
+            };
+            if of == instrument && (start_ns..end_ns).contains(&trade.time_ns) {
+                ticks.push(Tick {
+                    trade,
+                    amendment,
+                    position,
+                    append_time_ns: *append_time_ns,
+                });
+            }
+        }
+        ticks
     }
 
     /// Returns the position up to which a partition is archived.
@@ -174,24 +229,7 @@ impl TickStore for SimTickStore {
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
         self.simulate_call().await?;
-        let mut ticks = Vec::new();
-        for ((_, position), rows) in self.archived_ticks() {
-            let (of, append_time_ns, value) = &rows[0];
-            let (trade, amendment) = match TradesTopicRecord::decode(value) {
-                Ok(TradesTopicRecord::Trade(trade)) => (trade, None),
-                Ok(TradesTopicRecord::Amendment(amendment, trade)) => (trade, Some(amendment)),
-                _ => unreachable!("only ticks are archived"),
-            };
-            if of == instrument && (start_ns..end_ns).contains(&trade.time_ns) {
-                ticks.push(Tick {
-                    trade,
-                    amendment,
-                    position,
-                    append_time_ns: *append_time_ns,
-                });
-            }
-        }
-        Ok(ticks)
+        Ok(self.ticks_of(instrument, start_ns, end_ns))
     }
 
     async fn hours_with_max_tick_counts(
@@ -207,7 +245,7 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn delete_expired_batch(&self, _: i64) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+        unreachable!("the simulation deletes what is old by itself")
     }
 }

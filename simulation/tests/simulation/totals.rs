@@ -54,6 +54,8 @@ impl Totals {
             "retained",
             "positions that were dropped",
             "overruns",
+            "weeks passed",
+            "expired ticks",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),

@@ -129,8 +129,8 @@ impl BarStore for SimBarStore {
         Ok(())
     }
 
-    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
-        Ok(0)
+    async fn delete_expired_batch(&self, _: i64, _: i64, _: i64) -> Result<u64, StoreError> {
+        unreachable!("the simulation deletes what is old by itself")
     }
 }
 
@@ -205,8 +205,9 @@ impl BarReader for SimBarReader {
             range.epoch == epoch && range.first_offset < end && range.end_offset > first
         };
         Ok(self.read_stored(|stored| {
-            let ranges = stored.excluded_ranges.get(&partition).into_iter().flatten();
-            ranges.filter(|range| within(range)).copied().collect()
+            let mut ranges = stored.all_excluded_ranges(partition);
+            ranges.retain(within);
+            ranges
         }))
     }
 

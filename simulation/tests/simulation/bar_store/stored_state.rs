@@ -19,6 +19,10 @@ pub struct StoredState {
     pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
     pub id_appends: BTreeMap<IdSetKey, i64>,
     pub excluded_ranges: BTreeMap<u32, Vec<ExcludedRange>>,
+    pub excluded_amendments: BTreeMap<u32, Vec<ExcludedRange>>,
+    /// Excluded ranges of trades and other rows of ids that end before the first time are deleted,
+    /// excluded ranges of amendments before the second.
+    pub expired_before_ns: (i64, i64),
     pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
     /// The next offset of each partition when a later epoch was adopted, by (epoch, partition).
     pub switched: BTreeMap<(u64, u32), u64>,
@@ -26,6 +30,37 @@ pub struct StoredState {
 }
 
 impl StoredState {
+    /// Returns the excluded ranges of a partition, in order of their positions.
+    pub fn all_excluded_ranges(&self, partition: u32) -> Vec<ExcludedRange> {
+        let tables = [&self.excluded_ranges, &self.excluded_amendments];
+        let ranges = tables.into_iter().filter_map(|table| table.get(&partition));
+        let mut ranges: Vec<_> = ranges.flatten().copied().collect();
+        ranges.sort_by_key(|range| (range.epoch, range.first_offset));
+        ranges
+    }
+
+    /// Deletes what was appended before these times.
+    pub fn delete_expired(&mut self, ids_before_ns: i64, amendments_before_ns: i64) {
+        self.expired_before_ns = (ids_before_ns, amendments_before_ns);
+        for ranges in self.excluded_ranges.values_mut() {
+            ranges.retain(|range| range.append_time_ns >= ids_before_ns);
+        }
+        for ranges in self.excluded_amendments.values_mut() {
+            ranges.retain(|range| range.append_time_ns >= amendments_before_ns);
+        }
+        self.pending_amendments
+            .retain(|row| row.append_time_ns >= ids_before_ns);
+        let expired = self.id_appends.iter().filter(|(key, last_append_ns)| {
+            key.bucket_ns != -1 && **last_append_ns < ids_before_ns
+        });
+        let expired: Vec<IdSetKey> = expired.map(|(key, _)| key.clone()).collect();
+        for key in expired {
+            self.ranges.remove(&key);
+            self.exact.remove(&key);
+            self.id_appends.remove(&key);
+        }
+    }
+
     pub fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {
         let row =
             |((instrument, start_ns), mark): (&(Instrument, i64), &RefoldMark)| DirtyMinuteRow {

@@ -73,7 +73,7 @@ pub(super) fn compare_outcomes(
     partition: u32,
 ) -> Result<(), String> {
     let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
-    for range in stored.excluded_ranges.get(&partition).into_iter().flatten() {
+    for range in stored.all_excluded_ranges(partition) {
         for offset in range.first_offset..range.end_offset {
             let at = Position {
                 epoch: range.epoch,
@@ -87,6 +87,15 @@ pub(super) fn compare_outcomes(
     }
     for (at, outcome) in &oracle.outcomes {
         let times = left_out.get(at).copied().unwrap_or(0);
+        let (is_amendment, append_ns) = oracle.appends[at];
+        let (trades_before_ns, amendments_before_ns) = stored.expired_before_ns;
+        let before_ns = match is_amendment {
+            true => amendments_before_ns,
+            false => trades_before_ns,
+        };
+        if append_ns < before_ns && times <= 1 {
+            continue;
+        }
         let is_left_out = matches!(
             outcome,
             RecordOutcome::Excluded | RecordOutcome::LeftOutRefold

@@ -1,12 +1,16 @@
 //! Edits and cancels, and refolded minutes.
 
+use std::collections::BTreeMap;
+
 use eventlog::Record;
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, Trade, Window,
 };
 use schemas::{LeftOut, Refold, Repair};
 
-use super::{CountedAmendment, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into};
+use super::{
+    CountedAmendment, CountedTrade, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into,
+};
 
 impl Oracle {
     pub(super) fn mark_minute(
@@ -248,32 +252,13 @@ impl Oracle {
         });
         for counted in here {
             admitted += 1;
-            let mut trade = counted.trade.clone();
-            if counted.at < up_to {
-                let amended = self.counted_amendments.iter().filter(|amended| {
-                    let named = match amended.amendment.target_position {
-                        Some(place) => place == counted.at,
-                        None => amended.identity == counted.identity && counted.identity.is_some(),
-                    };
-                    named
-                        && amended.at < up_to
-                        && amended.instrument == *instrument
-                        && amended.trade.time_ns == trade.time_ns
-                        && counted.append_ns - amended.append_ns <= HORIZON_NS
-                });
-                let amended: Vec<_> = amended.collect();
-                if amended
-                    .iter()
-                    .any(|one| one.amendment.kind == AmendmentKind::Cancel)
-                {
-                    continue;
-                }
-                if let Some(last) = amended.last() {
-                    trade.price = last.trade.price;
-                    trade.quantity = last.trade.quantity;
-                    trade.side = last.trade.side;
-                }
-            }
+            let trade = match counted.at < up_to {
+                true => self.amended_trade(counted, up_to),
+                false => Some(counted.trade.clone()),
+            };
+            let Some(trade) = trade else {
+                continue;
+            };
             let position = counted.at;
             merge_into(
                 &mut bar,
@@ -281,6 +266,42 @@ impl Oracle {
             );
         }
         (bar, admitted)
+    }
+
+    /// Returns a trade with its amendments before `up_to`; `None` if it was cancelled.
+    fn amended_trade(&self, counted: &CountedTrade, up_to: Position) -> Option<Trade> {
+        let mut trade = counted.trade.clone();
+        let amended = self.counted_amendments.iter().filter(|amended| {
+            let named = match amended.amendment.target_position {
+                Some(place) => place == counted.at,
+                None => amended.identity == counted.identity && counted.identity.is_some(),
+            };
+            named
+                && amended.at < up_to
+                && amended.instrument == counted.instrument
+                && amended.trade.time_ns == trade.time_ns
+                && counted.append_ns - amended.append_ns <= HORIZON_NS
+        });
+        for one in amended {
+            if one.amendment.kind == AmendmentKind::Cancel {
+                return None;
+            }
+            trade.price = one.trade.price;
+            trade.quantity = one.trade.quantity;
+            trade.side = one.trade.side;
+        }
+        Some(trade)
+    }
+
+    /// Returns the trades of an instrument that count, by position, with their latest edits.
+    pub fn current_trades(&self, instrument: &Instrument) -> BTreeMap<Position, Trade> {
+        let here = self.counted_trades.iter();
+        let here = here.filter(|counted| counted.instrument == *instrument);
+        let current = here.filter_map(|counted| {
+            let trade = self.amended_trade(counted, self.next_position())?;
+            Some((counted.at, trade))
+        });
+        current.collect()
     }
 
     fn replace_bar(
