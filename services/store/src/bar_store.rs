@@ -216,7 +216,8 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     /// `amendments_before_ns`: a limited number of rows per call. Returns the number of deleted
     /// rows.
     ///
-    /// Sets of ids that belong to no hour or day are never deleted. A store that deletes bars in
+    /// Sets of ids that belong to no hour or day are never deleted, and those of
+    /// [`AMENDMENTS_SCOPE`](crate::AMENDMENTS_SCOPE) with bars. A store that deletes bars in
     /// larger units may keep some of them a few days longer.
     fn delete_expired_batch(
         &self,

@@ -47,9 +47,10 @@ pub use metrics::StoreMetrics;
 pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
-    BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetChange, IdSetKey,
-    IdSetRow, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
-    PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickVerdict, VenueRow,
+    AMENDMENTS_SCOPE, BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges,
+    IdSetChange, IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionState,
+    PartitionTransaction, PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickVerdict,
+    VenueRow,
 };
 pub use tick_lookup::TickLookup;
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};

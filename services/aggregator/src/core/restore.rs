@@ -50,9 +50,9 @@ impl RestoredSymbols {
 
     fn add_open_bars(&mut self, bars: Vec<StoredBar>) {
         for bar in bars {
-            if let Some(index) = self.table.index_by_instrument(&bar.instrument) {
-                self.table.get_mut(index).restore_open_bar(bar.row);
-            }
+            // A forced refold gives a symbol bars before it has traded and has a row.
+            let index = self.index_or_add(&bar.instrument);
+            self.table.get_mut(index).restore_open_bar(bar.row);
         }
     }
 

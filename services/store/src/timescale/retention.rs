@@ -11,6 +11,7 @@ use sqlx::{PgConnection, Row, query, query_scalar};
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
+use crate::AMENDMENTS_SCOPE;
 
 /// About how many rows one call deletes. Sets of ids and chunks are deleted whole.
 const MAX_ROWS: u64 = 10_000;
@@ -78,7 +79,8 @@ const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
      WHERE append_time_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
 const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
-    WHERE bucket_ns <> -1 AND last_append_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED";
+    WHERE bucket_ns <> -1 AND last_append_ns < $1 AND (scope <> $2 OR last_append_ns < $3) \
+    LIMIT $4 FOR UPDATE SKIP LOCKED";
 
 /// Delete the rows of some sets, from each table of ids. The last table names the sets.
 const DELETE_ID_SETS: [&str; 3] = [
@@ -151,7 +153,7 @@ pub(super) async fn delete_expired_rows(
             .bind(remaining_row_budget(deleted));
         deleted += delete.execute(&mut *session).await?.rows_affected();
     }
-    deleted += delete_id_sets(session, ids_before_ns, deleted).await?;
+    deleted += delete_id_sets(session, bars_before_ns, ids_before_ns, deleted).await?;
     Ok(deleted)
 }
 
@@ -188,11 +190,14 @@ async fn delete_closed_bars(
 /// Deletes expired sets of ids, if `already_deleted` leaves room for some.
 async fn delete_id_sets(
     session: &mut PgConnection,
-    before_ns: i64,
+    bars_before_ns: i64,
+    ids_before_ns: i64,
     already_deleted: u64,
 ) -> Result<u64, DatabaseError> {
     let select = query(SELECT_EXPIRED_ID_SETS)
-        .bind(before_ns)
+        .bind(ids_before_ns)
+        .bind(AMENDMENTS_SCOPE)
+        .bind(bars_before_ns)
         .bind(remaining_row_budget(already_deleted));
     let sets = select.fetch_all(&mut *session).await?;
     let mut deleted = 0;

@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange, IdSetKey, IdSetRow,
-    IdSetWrites, TickVerdict,
+    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange,
+    IdSetKey, IdSetRow, IdSetWrites, TickVerdict,
 };
 use market::TradeId;
 
@@ -213,12 +213,14 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     let kept = id_key("binance:BTC", "", -1);
     let old = id_key("binance:BTC", "", 0);
     let old_exact = id_key("binance:ETH", "", 0);
+    let amendments = id_key("binance:BTC", AMENDMENTS_SCOPE, 0);
     let young = id_key("binance:BTC", "", 3_600_000_000_000);
     let mut transaction = step(0, 0, 1);
     transaction.id_sets = vec![
         range_change(&kept, 10, &[(1, 1), (3, 3)], &[]),
         range_change(&old, 10, &[(1, 1), (3, 3)], &[]),
         exact_change(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
+        exact_change(&amendments, 10, &["7".to_owned()]),
         range_change(&young, 20, &[(1, 1)], &[]),
     ];
     let rejected = |first, append_time_ns| ExcludedRange {
@@ -244,6 +246,9 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
     assert_eq!(read_ranges(store, &old).await, []);
     assert_eq!(read_set(store, &old_exact).await.last_append_ns, 0);
+    assert_eq!(read_set(store, &amendments).await.last_append_ns, 10);
+    assert!(store.delete_expired_batch(20, 20, 20).await.unwrap() > 0);
+    assert_eq!(read_set(store, &amendments).await.last_append_ns, 0);
     let left = store.excluded_ranges(0, 1, 0, u64::MAX).await.unwrap();
     assert_eq!(left, [rejected(5, 20)]);
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use market::{BarRow, Instrument, Venue, VenueSettings, Window};
 use store::{
-    DirtyMinuteRow, ExcludedRange, IdSetKey, PartitionProgress, PendingAmendmentRow, RefoldMark,
-    SymbolRow,
+    AMENDMENTS_SCOPE, DirtyMinuteRow, ExcludedRange, IdSetKey, PartitionProgress,
+    PendingAmendmentRow, RefoldMark, SymbolRow,
 };
 
 /// What is stored as of one commit.
@@ -51,7 +51,10 @@ impl StoredState {
         self.pending_amendments
             .retain(|row| row.append_time_ns >= ids_before_ns);
         let expired = self.id_appends.iter().filter(|(key, last_append_ns)| {
-            key.bucket_ns != -1 && **last_append_ns < ids_before_ns
+            // Runs are too short for bars to expire, with which the amendments' own ids do.
+            key.bucket_ns != -1
+                && *key.scope != *AMENDMENTS_SCOPE
+                && **last_append_ns < ids_before_ns
         });
         let expired: Vec<IdSetKey> = expired.map(|(key, _)| key.clone()).collect();
         for key in expired {

@@ -4,11 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use market::{Instrument, Interval, TradeIdentity};
-use store::IdSetKey;
-
-/// The scope of the amendments' own ids: longer than the 64 bytes that any other scope may have.
-const AMENDMENTS_SCOPE: &str =
-    "amendments (ids of edits and cancels themselves, not ids of the venue's trades)";
+use store::{AMENDMENTS_SCOPE, IdSetKey};
 
 /// Returns the key of the set that contains a trade's identity.
 pub(crate) fn trade_id_set_key(instrument: &Instrument, identity: &TradeIdentity<'_>) -> IdSetKey {

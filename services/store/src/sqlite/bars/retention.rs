@@ -9,7 +9,7 @@ use super::id_sets::bind_id_set_key;
 use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
-use crate::state::IdSetKey;
+use crate::state::{AMENDMENTS_SCOPE, IdSetKey};
 
 /// The approximate number of rows that one call deletes; a set of ids is deleted as a whole.
 const MAX_ROWS: u64 = 10_000;
@@ -32,7 +32,7 @@ pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendmen
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
      WHERE append_time_ns < ? LIMIT ?)";
 const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
-    WHERE bucket_ns <> -1 AND last_append_ns < ? LIMIT ?";
+    WHERE bucket_ns <> -1 AND last_append_ns < ? AND (scope <> ? OR last_append_ns < ?) LIMIT ?";
 
 /// One statement for each table of ids. That of `id_sets` is the last.
 pub(super) static DELETE_ID_SETS: LazyLock<[BatchedStatement; 3]> = LazyLock::new(|| {
@@ -69,6 +69,8 @@ pub(super) async fn delete_expired_batch(
     }
     let sets = query(SELECT_EXPIRED_ID_SETS)
         .bind(ids_before_ns)
+        .bind(AMENDMENTS_SCOPE)
+        .bind(bars_before_ns)
         .bind(remaining_row_budget(deleted));
     let sets = sets.fetch_all(&mut *connection).await?;
     for sets in sets.chunks(8) {
