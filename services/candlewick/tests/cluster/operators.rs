@@ -2,7 +2,7 @@
 
 use crate::bars::{SYMBOLS, send, trade, wait_counted};
 use crate::cluster::{PARTITIONS, TestCluster, wait_for_any_reason, wait_for_reason, wait_ready};
-use crate::support::{Finished, counted_trades, eventually, until};
+use crate::support::{Finished, counted_trades, eventually, table_number, until};
 
 /// The component of a role that watches the settings of its topics.
 const SETTINGS: &str = "topic-settings";
@@ -238,7 +238,8 @@ fn bars_that_were_dropped_by_hand_are_named_and_repaired() {
     let output = Finished::of(&mut command).success();
     assert!(output.contains("minutes will be refolded"), "{output}");
     until("every bar is right", || {
-        (cluster.run_verify().code == Some(0)).then_some(())
+        let Finished { code, text } = cluster.run_verify();
+        (code == Some(0) && table_number(&text, "to be refolded") == 0).then_some(())
     });
     cluster.verify(390);
     for process in roles {

@@ -90,7 +90,7 @@ fn an_open_transaction_of_a_foreign_producer_is_named_until_it_ends() {
 
     // The pods read another topic.
     let garbage = NewRecord {
-        key: entry.key.clone(),
+        key: entry.key,
         value: vec![0xc1].into(),
     };
     let transaction = cluster.open_transaction("bar-updates", partition, &garbage);
