@@ -55,6 +55,12 @@ pub enum StreamMessage<Change = BarChangeJson> {
         /// out if the client named none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
+        /// Where earlier generations of `trades` ended in the channel's partition: for each, the
+        /// position of the first record that was never folded. A client drops every state of a bar
+        /// whose `through` has that epoch and that offset or a greater one, and takes no such state
+        /// later. Left out if there are none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        epoch_ends: Vec<PositionJson>,
         /// The bars, each whole.
         bars: Vec<BarJson>,
     },

@@ -11,7 +11,7 @@ use clock::{Clock, RetryPolicy, RetryTimer, retry_until_stopped};
 use eventlog::{Log, LogError, OffsetBounds};
 use host::HealthComponent;
 use market::{Instrument, Position};
-use store::{BarReader, PartitionProgress};
+use store::{BarReader, EpochEnds, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
 pub use self::error::FollowError;
@@ -53,6 +53,12 @@ struct FollowProgress {
     missed_before: Option<u64>,
 }
 
+/// A partition's progress row, and where its earlier epochs ended if the hub does not know that yet.
+struct LoadedProgress {
+    row: PartitionProgress,
+    ends: Option<EpochEnds>,
+}
+
 /// The store did not return the partition's progress.
 struct ProgressUnavailable;
 
@@ -82,8 +88,8 @@ impl<B: Backend> BarUpdatesFollower<B> {
                     epoch_check.set(self.fail_if_topic_recreated_after(CHECK_INTERVAL));
                 }
                 row = &mut progress => {
-                    if let Some(row) = row {
-                        self.apply_progress_to_hub(&mut state, &row);
+                    if let Some(loaded) = row {
+                        self.apply_progress_to_hub(&mut state, &loaded);
                     }
                     progress.set(self.load_progress_after(CHECK_INTERVAL));
                 }
@@ -120,9 +126,13 @@ impl<B: Backend> BarUpdatesFollower<B> {
         &self,
         stop: &CancellationToken,
     ) -> Result<Option<FollowProgress>, FollowError> {
-        let Some(row) = self.load_progress_with_retries(stop).await else {
+        let Some(loaded) = self.load_progress_with_retries(stop).await else {
             return Ok(None);
         };
+        let row = loaded.map(|loaded| {
+            self.set_epoch_ends(&loaded);
+            loaded.row
+        });
         let Some(bounds) = self.load_partition_bounds(stop).await? else {
             return Ok(None);
         };
@@ -147,7 +157,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
     async fn load_progress_with_retries(
         &self,
         stop: &CancellationToken,
-    ) -> Option<Option<PartitionProgress>> {
+    ) -> Option<Option<LoadedProgress>> {
         let policy = self.retry_policy();
         let should_retry = |_: &ProgressUnavailable| true;
         let load = || self.load_progress();
@@ -177,29 +187,46 @@ impl<B: Backend> BarUpdatesFollower<B> {
         }
     }
 
-    /// Loads the progress row, which may not exist yet.
-    async fn load_progress(&self) -> Result<Option<PartitionProgress>, ProgressUnavailable> {
-        let rows = clock::timeout(
-            &self.clock,
-            CALL_TIMEOUT,
-            self.bars.all_partition_progress(),
-        )
-        .await;
+    /// Loads the progress row, which may not exist yet, and then the ends of earlier epochs if the
+    /// row is of another epoch than those that the hub knows.
+    async fn load_progress(&self) -> Result<Option<LoadedProgress>, ProgressUnavailable> {
+        let rows = self.bars.all_partition_progress();
+        let rows = clock::timeout(&self.clock, CALL_TIMEOUT, rows).await;
         let rows = rows.map_err(|_| ProgressUnavailable)?;
         let mut rows = rows.map_err(|_| ProgressUnavailable)?.into_iter();
-        Ok(rows.find(|row| row.partition == self.partition))
+        let Some(row) = rows.find(|row| row.partition == self.partition) else {
+            return Ok(None);
+        };
+        if self.hub.epoch_of_known_ends(self.partition) == Some(row.epoch) {
+            return Ok(Some(LoadedProgress { row, ends: None }));
+        }
+        let ends = self.bars.epoch_ends(self.partition);
+        let ends = clock::timeout(&self.clock, CALL_TIMEOUT, ends).await;
+        let ends = ends.map_err(|_| ProgressUnavailable)?;
+        let ends = Some(ends.map_err(|_| ProgressUnavailable)?);
+        Ok(Some(LoadedProgress { row, ends }))
+    }
+
+    fn set_epoch_ends(&self, loaded: &LoadedProgress) {
+        if let Some(ends) = &loaded.ends {
+            let epoch = loaded.row.epoch;
+            self.hub.set_epoch_ends(self.partition, epoch, ends);
+        }
     }
 
     /// Loads the progress row after a delay; `None` if it does not exist or the store does not
     /// return it.
-    async fn load_progress_after(&self, delay: Duration) -> Option<PartitionProgress> {
+    async fn load_progress_after(&self, delay: Duration) -> Option<LoadedProgress> {
         self.clock.sleep(delay).await;
         self.load_progress().await.ok().flatten()
     }
 
     /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
     /// has committed after it announced them; after that commit no bar is unknown.
-    fn apply_progress_to_hub(&self, state: &mut FollowProgress, row: &PartitionProgress) {
+    fn apply_progress_to_hub(&self, state: &mut FollowProgress, loaded: &LoadedProgress) {
+        // Before the durable position: by that, a state that was never stored would count as stored.
+        self.set_epoch_ends(loaded);
+        let row = &loaded.row;
         let durable = Position {
             epoch: row.epoch,
             offset: row.next_offset,

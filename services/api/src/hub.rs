@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 use market::{BarRow, Instrument, Interval, Position};
+use store::EpochEnds;
 
 pub use self::changed_channels::ConnectionChangedChannels;
 pub use self::channel::ChangesUnknown;
@@ -43,6 +44,8 @@ struct HubState {
     /// The generation of `bar-updates`.
     epoch: u64,
     partitions: Vec<HubPartitionState>,
+    /// Where the earlier epochs of each partition ended, as of an epoch of `trades`.
+    epoch_ends: Vec<(Option<u64>, EpochEnds)>,
     channels: HashMap<ChannelName, HubChannel>,
 }
 
@@ -54,6 +57,7 @@ impl Hub {
             limits,
             epoch,
             partitions: vec![HubPartitionState::new(); partitions as usize],
+            epoch_ends: vec![(None, EpochEnds::default()); partitions as usize],
             channels: HashMap::new(),
         };
         Self {
@@ -110,6 +114,42 @@ impl Hub {
         }
     }
 
+    /// Returns the epoch of `trades` as of which the hub knows where the earlier epochs of a
+    /// partition ended; `None` before [`Hub::set_epoch_ends`].
+    #[must_use]
+    pub fn epoch_of_known_ends(&self, partition: u32) -> Option<u64> {
+        self.lock().epoch_ends[partition as usize].0
+    }
+
+    /// Sets where the epochs of a partition before `epoch` ended. The states beyond an end were
+    /// announced and never stored: the hub drops those that it holds, takes no others, and makes
+    /// every subscriber read a snapshot, which names the ends. Must be called before
+    /// [`Hub::set_durable_position`] is given a position of `epoch`.
+    pub fn set_epoch_ends(&self, partition: u32, epoch: u64, ends: &EpochEnds) {
+        let mut state = self.lock();
+        let known = &mut state.epoch_ends[partition as usize];
+        known.0 = Some(epoch);
+        if known.1 == *ends {
+            return;
+        }
+        known.1 = ends.clone();
+        state.partitions[partition as usize].mark_all_messages_unknown();
+        for (name, channel) in &mut state.channels {
+            if channel.partition() == partition {
+                channel.remove_bars_beyond(ends);
+                channel.notify_subscribers(name);
+            }
+        }
+    }
+
+    /// Returns whether a position of `trades` is at or beyond the end of its epoch, as far as the hub
+    /// knows: what was announced of it does not count.
+    #[must_use]
+    pub fn is_beyond_epoch_end(&self, partition: u32, position: Position) -> bool {
+        let state = self.lock();
+        state.epoch_ends[partition as usize].1.is_beyond(position)
+    }
+
     /// Sets the position of `trades` before which the store holds all effects, and evicts what
     /// need not be kept any more.
     pub fn set_durable_position(&self, partition: u32, durable: Position) {
@@ -137,12 +177,15 @@ impl Hub {
         rows: Vec<BarRow>,
     ) {
         let mut state = self.lock();
+        let state = &mut *state;
         let limits = state.limits;
         let known = &mut state.partitions[partition as usize];
         known.record_update_read(offset);
+        let ends = &state.epoch_ends[partition as usize].1;
         let (durable, last_dropped_channel_seq) =
             (known.durable_position(), known.last_dropped_channel_seq());
-        let mut rows = rows.into_iter().peekable();
+        let rows = rows.into_iter().filter(|row| !ends.is_beyond(row.through));
+        let mut rows = rows.peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
             let mut of_interval = vec![first];
@@ -242,10 +285,14 @@ impl Hub {
             .entry_ref(subscription.name())
             .or_insert_with(|| HubChannel::new(partition, known.last_dropped_channel_seq()));
         let seq = channel.current_seq(known.next_offset());
+        let ends = &state.epoch_ends[partition as usize].1;
+        // The caller may have read the held bars before the hub knew an end.
+        let stored = stored.into_iter();
+        let stored = stored.filter(|row| !ends.is_beyond(row.through)).collect();
         let rows = channel.bars_merged_with(stored);
         subscription.record_snapshot(seq, &rows);
         let epoch = if known.is_ready() { state.epoch } else { 0 };
-        EncodedMessage::snapshot(subscription, epoch, recovered, &rows, encoding)
+        EncodedMessage::snapshot(subscription, epoch, recovered, ends, &rows, encoding)
     }
 
     /// Returns a message for a client that resumes a channel after the message `seq` of `epoch`: it
@@ -272,7 +319,9 @@ impl Hub {
         let rows = channel.bars_changed_since(seq);
         let current_seq = channel.current_seq(known.next_offset()).max(seq);
         subscription.record_snapshot(current_seq, &rows);
-        let message = EncodedMessage::snapshot(subscription, epoch, Some(true), &rows, encoding);
+        let ends = &state.epoch_ends[subscription.partition() as usize].1;
+        let message =
+            EncodedMessage::snapshot(subscription, epoch, Some(true), ends, &rows, encoding);
         Some(message)
     }
 
@@ -294,3 +343,6 @@ impl Hub {
         channel.next_message(subscription, first_known_offset, encoding)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use market::{BarRow, Instrument, Interval, Symbol, Venue, VenueSettings};
 
+use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
@@ -130,8 +131,9 @@ pub trait BarReader: Send + Sync {
     /// Returns the venues that partition 0 has, in order of their names.
     fn venues(&self) -> impl Future<Output = Result<Vec<VenueRow>, StoreError>> + Send;
 
-    /// Returns the excluded ranges of a partition, of trades and of amendments, that overlap `[first_offset, end_offset)` in
-    /// `epoch`, in order of their first offsets.
+    /// Returns the excluded ranges of a partition that overlap `[first_offset, end_offset)` in
+    /// `epoch`, in order of their first offsets: those of trades, those of amendments, and if the
+    /// epoch has ended everything from its end on.
     fn excluded_ranges(
         &self,
         partition: u32,
@@ -139,6 +141,12 @@ pub trait BarReader: Send + Sync {
         first_offset: u64,
         end_offset: u64,
     ) -> impl Future<Output = Result<Vec<ExcludedRange>, StoreError>> + Send;
+
+    /// Returns where the earlier epochs of a partition ended.
+    fn epoch_ends(
+        &self,
+        partition: u32,
+    ) -> impl Future<Output = Result<EpochEnds, StoreError>> + Send;
 
     /// Returns the dirty minutes of a partition, in order of instruments and starts.
     fn dirty_minutes(
@@ -177,7 +185,9 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     /// and returns its epoch. The first generation of all has epoch 1, each later one the next.
     ///
     /// A new generation of `trades` moves the progress of all partitions to offset 0 of its epoch
-    /// in the same transaction, so that workers of earlier generations can no longer commit.
+    /// in the same transaction, so that workers of earlier generations can no longer commit, and
+    /// stores where each partition's epoch before ended: at its `next_offset`, or at 0 if no worker
+    /// had loaded it. That transaction survives a loss of power, with all commits before it.
     ///
     /// # Errors
     /// [`StoreError::TopicSuperseded`] if the topic id names an earlier generation than the current
@@ -285,6 +295,10 @@ impl<S: BarStore> BarReader for S {
         reader
             .excluded_ranges(partition, epoch, first_offset, end_offset)
             .await
+    }
+
+    async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {
+        self.reader().epoch_ends(partition).await
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

@@ -15,6 +15,7 @@ mod bar_store;
 mod clickhouse;
 mod compression;
 mod current;
+mod epoch_ends;
 mod error;
 mod first_deliveries;
 mod guarded;
@@ -39,6 +40,7 @@ pub use current::{
     TickInclusion, TradeField, UnmatchedDuplicate, differing_fields, find_verdict,
     trades_admitted_and_current, trades_current,
 };
+pub use epoch_ends::EpochEnds;
 pub use error::StoreError;
 pub use first_deliveries::{FirstDeliveryFinder, load_excluded_ranges};
 pub use guarded::{GuardedBarStore, GuardedStore};

@@ -150,6 +150,8 @@ pub enum TickVerdict {
     Duplicate,
     /// The fold rejected it.
     Rejected(RejectReason),
+    /// Its epoch ended before it was folded.
+    BeyondEpochEnd,
 }
 
 impl TickVerdict {
@@ -159,14 +161,17 @@ impl TickVerdict {
         match self {
             Self::Duplicate => "duplicate",
             Self::Rejected(reason) => reason.code(),
+            Self::BeyondEpochEnd => "beyond_epoch_end",
         }
     }
 
     /// Returns the verdict with that name, or `None` if there is none.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        if code == Self::Duplicate.code() {
-            return Some(Self::Duplicate);
+        for verdict in [Self::Duplicate, Self::BeyondEpochEnd] {
+            if code == verdict.code() {
+                return Some(verdict);
+            }
         }
         RejectReason::from_code(code).map(Self::Rejected)
     }

@@ -42,6 +42,7 @@ struct State {
 pub struct SimBarReader {
     state: Arc<Mutex<State>>,
     random: Random,
+    knows_epoch_ends: bool,
 }
 
 /// A handle of the store that belongs to one worker.
@@ -84,7 +85,11 @@ impl SimBarReader {
 impl SimBarStore {
     pub fn new(partitions: u32, random: &Random, mutant: Option<Mutant>) -> Self {
         let state = State {
-            history: vec![StoredState::default()],
+            history: vec![StoredState {
+                epoch: 1,
+                ignores_epoch_ends: mutant == Some(Mutant::TicksBeyondEpochEndCount),
+                ..StoredState::default()
+            }],
             faults: true,
             outage: 0,
             committed: BTreeSet::new(),
@@ -98,6 +103,7 @@ impl SimBarStore {
             reader: SimBarReader {
                 state: Arc::new(Mutex::new(state)),
                 random: random.clone(),
+                knows_epoch_ends: mutant != Some(Mutant::PodKeepsStatesBeyondEpochEnd),
             },
             partitions,
             mutant,
@@ -182,18 +188,23 @@ impl SimBarStore {
     pub fn adopt_epoch(&self, epoch: u64) -> bool {
         let mut state = self.reader.state.lock().unwrap();
         let mut next = state.history.last().unwrap().clone();
-        let mut moved = false;
-        for row in next.progress.values_mut().filter(|row| row.epoch < epoch) {
-            let place = (row.epoch, row.partition);
-            next.switched.insert(place, row.next_offset);
-            row.epoch = epoch;
-            row.next_offset = 0;
-            moved = true;
+        if next.epoch >= epoch {
+            return false;
         }
-        if moved {
-            state.history.push(next);
+        for partition in 0..self.partitions {
+            // A partition that no worker has loaded, or whose row is lost, ends where it began.
+            let row = next.progress.get_mut(&partition);
+            let end = row.as_ref().map_or(0, |row| row.next_offset);
+            next.switched.insert((next.epoch, partition), end);
+            if let Some(row) = row {
+                row.epoch = epoch;
+                row.next_offset = 0;
+            }
         }
-        moved
+        next.epoch = epoch;
+        // The switch survives a loss of power, with all commits before it.
+        state.history = vec![next];
+        true
     }
 
     /// Deletes ids and verdicts appended before the first time, and verdicts of edits and cancels

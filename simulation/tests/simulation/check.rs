@@ -94,6 +94,9 @@ impl SimCluster {
                 self.totals.add_count("expired ticks", 1);
                 continue;
             }
+            if rows.is_none() && self.lost_ticks_before_epoch > at.epoch {
+                continue;
+            }
             let is_tick = matches!(outcome, RecordOutcome::Counted | RecordOutcome::Excluded);
             if is_tick != rows.is_some() {
                 return Err(format!(
@@ -147,9 +150,12 @@ impl SimCluster {
                 .map(|tick| (tick.position, values(&tick.trade)))
                 .collect();
             let expected = oracle.current_trades(&instrument).into_iter();
+            let archived = self.ticks.archived_ticks();
             let expected = expected.filter(|(at, _)| {
                 let (is_amendment, append_ns) = oracle.appends[at];
-                !self.ticks.is_expired(is_amendment, append_ns)
+                let is_lost = at.epoch < self.lost_ticks_before_epoch
+                    && !archived.contains_key(&(partition, *at));
+                !is_lost && !self.ticks.is_expired(is_amendment, append_ns)
             });
             let expected: BTreeMap<_, _> =
                 expected.map(|(at, trade)| (at, values(&trade))).collect();
@@ -175,7 +181,8 @@ impl SimCluster {
             buried.insert(letter.position, letter.value);
         }
         let end = self.oracles[partition as usize].next_position();
-        buried.retain(|at, _| *at < end);
+        let ends = self.bars.read_stored(|stored| stored.epoch_ends(partition));
+        buried.retain(|at, _| *at < end && !ends.is_beyond(*at));
         if !buried.keys().eq(rejected) {
             return Err(format!(
                 "partition {partition}: {rejected:?} were rejected, {:?} are dead letters",
@@ -216,6 +223,16 @@ impl SimCluster {
                         .into_iter()
                         .chain(pod.stored_rows(&client.name)),
                 );
+                let stored = newest_rows(pod.stored_rows(&client.name));
+                if let Some(row) = rows
+                    .values()
+                    .find(|row| !stored.values().any(|of| of == *row))
+                {
+                    return Err(format!(
+                        "{}: REST of pod {} returns {row:?}, which is not stored",
+                        client.name, pod.number
+                    ));
+                }
                 let rest = rows.values().map(|row| BarJson::from_row(row, partition));
                 let rest: BTreeMap<String, BarJson> =
                     rest.map(|bar| (bar.start.clone(), bar)).collect();

@@ -40,6 +40,8 @@ pub struct SimCluster {
     pub fault_interval_turns: u64,
     /// The partition of which the log has dropped records that were not folded.
     pub overrun_partition: Option<u32>,
+    /// Archivers lagged when this epoch began: ticks of earlier ones may be lost.
+    pub lost_ticks_before_epoch: u64,
     /// A role that ends is not started again.
     pub is_stopping: bool,
 }
@@ -58,8 +60,10 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     if cluster.random.one_in(5) {
         cluster.pass_two_weeks()?;
     }
-    if cluster.random.one_in(3) {
-        cluster.recreate_trades_topic()?;
+    match cluster.random.below(6) {
+        0 | 1 => cluster.recreate_drained_trades_topic()?,
+        2 | 3 => cluster.recreate_trades_topic_while_roles_lag()?,
+        _ => {}
     }
     if cluster.random.one_in(8) {
         cluster.overrun_worker()?;
@@ -105,6 +109,7 @@ impl SimCluster {
                 .collect(),
             fault_interval_turns: *random.choose(&[15, 40, 120]),
             overrun_partition: None,
+            lost_ticks_before_epoch: 0,
             is_stopping: false,
             trades_log,
             clock,

@@ -26,6 +26,12 @@ pub enum Mutant {
     AmendmentsExpireWithTrades,
     /// The excluded ranges of edits and cancels are kept only as long as those of trades.
     AmendmentVerdictsExpireWithTrades,
+    /// Ticks beyond the end of their epoch count.
+    TicksBeyondEpochEndCount,
+    /// Pods do not know where epochs ended.
+    PodKeepsStatesBeyondEpochEnd,
+    /// Clients ignore where epochs ended.
+    ClientKeepsStatesBeyondEpochEnd,
     /// The archive progress is stored without its append time.
     AppendTimeLost,
 }

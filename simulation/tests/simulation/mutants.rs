@@ -90,3 +90,18 @@ fn amendments_that_expire_with_trades_are_caught() {
 fn verdicts_of_amendments_that_expire_with_those_of_trades_are_caught() {
     assert_caught(Mutant::AmendmentVerdictsExpireWithTrades);
 }
+
+#[test]
+fn ticks_beyond_the_end_of_their_epoch_that_count_are_caught() {
+    assert_caught(Mutant::TicksBeyondEpochEndCount);
+}
+
+#[test]
+fn a_pod_that_keeps_states_beyond_the_end_of_their_epoch_is_caught() {
+    assert_caught(Mutant::PodKeepsStatesBeyondEpochEnd);
+}
+
+#[test]
+fn a_client_that_keeps_states_beyond_the_end_of_their_epoch_is_caught() {
+    assert_caught(Mutant::ClientKeepsStatesBeyondEpochEnd);
+}

@@ -29,6 +29,9 @@ impl SimCluster {
             self.delete_expired_rows();
             self.check_trades()?;
             self.enable_faults();
+            for (partition, entry) in self.producer.records_of_held_back_trades() {
+                self.send(partition, vec![entry]);
+            }
             let turns = self.turn + 20 + self.random.below(60);
             while self.turn < turns {
                 self.maybe_send_records_or_inject_fault();

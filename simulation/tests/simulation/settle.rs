@@ -12,10 +12,49 @@ impl SimCluster {
     /// Recreates the topic `trades` after the producers have stopped and both roles have drained
     /// it. The new topic is shorter than the old one, or it becomes longer before any role notices
     /// the change. After that, faults continue.
-    pub fn recreate_trades_topic(&mut self) -> Result<(), String> {
+    pub fn recreate_drained_trades_topic(&mut self) -> Result<(), String> {
         self.catch_up()?;
         self.bars.sync_now();
         self.ticks.sync_now();
+        self.recreate_trades_topic()
+    }
+
+    /// Recreates the topic `trades` while producers send and workers have announced records that
+    /// they have not committed. Archivers lag too, unless trades are amended: a refold would then
+    /// lack amendments that are lost with the topic.
+    pub fn recreate_trades_topic_while_roles_lag(&mut self) -> Result<(), String> {
+        if self.producer.amends() {
+            self.bars.start_outage(u64::MAX);
+            self.ticks.disable_faults();
+            for partition in 0..PARTITIONS {
+                if !self.has_task(Role::Archiver(partition)) {
+                    self.start_archiver(partition);
+                }
+            }
+            for task in &mut self.tasks {
+                task.frozen_until_turn = 0;
+            }
+            self.run_until("every record is archived", |cluster| {
+                (0..PARTITIONS).all(|partition| {
+                    let wanted = Position {
+                        epoch: cluster.trades_log.current_epoch(),
+                        offset: cluster.trades_log.end(partition),
+                    };
+                    wanted.offset == 0 || cluster.ticks.archived_to(partition) >= Some(wanted)
+                })
+            })?;
+            self.bars.start_outage(0);
+        } else {
+            self.lost_ticks_before_epoch = self.trades_log.current_epoch() + 1;
+        }
+        self.ticks.sync_now();
+        self.totals
+            .add_count("epochs that began while roles lagged", 1);
+        self.recreate_trades_topic()
+    }
+
+    /// Recreates the topic `trades` and goes on, with faults.
+    fn recreate_trades_topic(&mut self) -> Result<(), String> {
         let old_ends: Vec<u64> = (0..PARTITIONS).map(|of| self.trades_log.end(of)).collect();
         self.trades_log.recreate();
         self.producer.set_epoch(self.trades_log.current_epoch());

@@ -230,6 +230,12 @@ impl SimClient {
             // A mutant must be caught by what it does to the bars, not by the check of `prev`.
             *prev = held.seq;
         }
+        if let (StreamMessage::Snapshot { epoch_ends, .. }, true) = (
+            &mut message,
+            self.mutant == Some(Mutant::ClientKeepsStatesBeyondEpochEnd),
+        ) {
+            epoch_ends.clear();
+        }
         let applied = self.channel.apply_message(message);
         let applied = applied.map_err(|error| format!("{}: {error}", self.name))?;
         self.not_recovered += u64::from(applied.recovered == Some(false));

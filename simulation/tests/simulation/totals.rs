@@ -55,6 +55,7 @@ impl Totals {
             "positions that were dropped",
             "overruns",
             "weeks passed",
+            "epochs that began while roles lagged",
             "expired ticks",
         ] {
             assert!(

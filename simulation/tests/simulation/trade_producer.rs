@@ -38,6 +38,8 @@ pub struct ProducerRecordGenerator {
     sent: Vec<(u32, NewRecord)>,
     /// The trades that edits and cancels may name.
     named: Vec<(Instrument, Trade)>,
+    /// The trades that were held back, so that an amendment of them may arrive first.
+    held_back: Vec<(Instrument, Trade)>,
     next_amendment: u64,
     amends: bool,
     /// Whether some prices are such that the store refuses them.
@@ -71,6 +73,7 @@ impl ProducerRecordGenerator {
                 * SECOND_NS.unsigned_abs(),
             sent: Vec::new(),
             named: Vec::new(),
+            held_back: Vec::new(),
             next_amendment: 0,
             amends: random.one_in(2),
             sends_refused_prices: random.one_in(3),
@@ -173,6 +176,7 @@ impl ProducerRecordGenerator {
         };
         let key = instrument.key().to_owned();
         self.named.push((instrument.clone(), trade.clone()));
+        let named = (instrument.clone(), trade.clone());
         let one = (
             partition_of_key(&key),
             encode_record(&key, &TradesTopicRecord::Trade(trade)),
@@ -183,6 +187,7 @@ impl ProducerRecordGenerator {
             return one;
         }
         let early = self.next_amendment_record();
+        self.held_back.push(named);
         self.sent.push(one);
         early
     }

@@ -33,9 +33,11 @@ pub(crate) async fn newest_price<B: Backend>(
             tracing::debug!(%error, "no newest price from the hot store");
             None
         });
+    let partition = state.partition_of(&instrument);
     let source = LiveAndStoredBars::open_minutes_only(&state.hub, &state.bars, &instrument);
     if let Some(hot) = hot
         && let Some(price) = hot.price
+        && !state.hub.is_beyond_epoch_end(partition, hot.through)
         && !source
             .live_bars()
             .iter()

@@ -7,10 +7,10 @@ use eventlog::{MemoryLog, NewRecord};
 use host::Health;
 use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange, IdRangeQuery,
-    IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState, PartitionTransaction,
-    RegisteredTopic, SqliteTickStore, StoreError, SymbolQuery, SymbolRow, TopicGeneration,
-    VenueRow,
+    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
+    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState,
+    PartitionTransaction, RegisteredTopic, SqliteTickStore, StoreError, SymbolQuery, SymbolRow,
+    TopicGeneration, VenueRow,
 };
 
 use super::*;
@@ -78,6 +78,10 @@ impl BarReader for FreezableReader {
         _: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.respond(Vec::new()).await
+    }
+
+    async fn epoch_ends(&self, _: u32) -> Result<EpochEnds, StoreError> {
+        self.respond(EpochEnds::default()).await
     }
 
     async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use market::{BarRow, Position};
+use store::EpochEnds;
 
 use super::changed_channels::ConnectionChangedChannels;
 use super::channel_name::ChannelName;
@@ -142,6 +143,16 @@ impl HubChannel {
             }
             is_kept
         });
+    }
+
+    /// Removes the bars whose states lie beyond the end of their epochs.
+    pub(super) fn remove_bars_beyond(&mut self, ends: &EpochEnds) {
+        self.bars
+            .retain(|_, held| !ends.is_beyond(held.row.through));
+        // What the newest message changed may be one of those states.
+        self.changes.clear();
+        self.previous_seq = None;
+        self.shared_messages = [None, None];
     }
 
     /// Removes all bars: any of them may have changed unnoticed.

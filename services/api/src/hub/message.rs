@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use market::BarRow;
-use schemas::api::{BarJson, StreamMessage};
+use schemas::api::{BarJson, PositionJson, StreamMessage};
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use store::EpochEnds;
 
 use super::subscription::Subscription;
 
@@ -45,6 +46,7 @@ impl EncodedMessage {
         subscription: &Subscription,
         epoch: u64,
         recovered: Option<bool>,
+        ends: &EpochEnds,
         rows: &[BarRow],
         encoding: StreamEncoding,
     ) -> Self {
@@ -55,6 +57,7 @@ impl EncodedMessage {
             epoch,
             seq: subscription.seq(),
             recovered,
+            epoch_ends: ends.iter().map(PositionJson::from).collect(),
             bars: bars.collect(),
         };
         Self {

@@ -16,6 +16,8 @@ pub struct ChannelState {
     /// The state of each bar with the greatest `through` that either the stream or REST sent. Kept
     /// apart from `stream_bars`: a delta applied to a newer state from REST would mix two states.
     newest_state_of_each_bar: BTreeMap<String, BarJson>,
+    /// Where earlier epochs of `trades` ended. States at or beyond an end were never stored.
+    epoch_ends: Vec<PositionJson>,
     /// The number of snapshots after which the bars have to be read over REST.
     history_requests: u64,
     /// `history_requests` when the bars were last read.
@@ -72,10 +74,16 @@ impl ChannelState {
     /// Applies the bars that REST returned after the caller was given `request`.
     ///
     /// If a snapshot has made another request necessary meanwhile, that one stays open: its bars
-    /// have to be read after its snapshot, so that no change is missed.
+    /// have to be read after its snapshot, so that no change is missed. The request itself stays
+    /// open if the pod has returned a state beyond the end of an epoch: it does not know the end yet,
+    /// and has put that state in the place of the one that counts. It will within about a second.
     pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
+        let is_outdated = bars.iter().any(|bar| self.is_beyond_epoch_end(bar));
         for bar in bars {
             self.keep_if_newest(bar);
+        }
+        if is_outdated {
+            return;
         }
         self.history_served = self.history_served.max(request.number);
     }
@@ -95,9 +103,13 @@ impl ChannelState {
                 epoch,
                 seq,
                 recovered,
+                epoch_ends,
                 bars,
                 ..
-            } => self.apply_snapshot(StreamPosition { epoch, seq }, recovered, bars),
+            } => {
+                let sent = StreamPosition { epoch, seq };
+                self.apply_snapshot(sent, recovered, &epoch_ends, bars)
+            }
             StreamMessage::Bars {
                 seq, prev, bars, ..
             } => self.apply_changes(seq, prev, bars),
@@ -111,6 +123,7 @@ impl ChannelState {
         &mut self,
         sent: StreamPosition,
         recovered: Option<bool>,
+        epoch_ends: &[PositionJson],
         bars: Vec<BarJson>,
     ) -> Result<AppliedMessage, StreamProtocolError> {
         if recovered == Some(true) {
@@ -124,6 +137,7 @@ impl ChannelState {
             self.history_requests += 1;
         }
         self.position = Some(sent);
+        self.drop_states_beyond(epoch_ends);
         let bars = bars.into_iter();
         let changes = bars.map(|bar| self.replace_bar(None, bar)).collect();
         Ok(AppliedMessage { recovered, changes })
@@ -180,12 +194,46 @@ impl ChannelState {
         }
     }
 
+    /// Drops the states beyond the ends of epochs. If there were any, the bars have to be read over
+    /// REST: each such state had replaced one that counts.
+    fn drop_states_beyond(&mut self, epoch_ends: &[PositionJson]) {
+        for end in epoch_ends {
+            if !self.epoch_ends.contains(end) {
+                self.epoch_ends.push(*end);
+            }
+        }
+        let ends = &self.epoch_ends;
+        let counts = |bar: &BarJson| !is_beyond(ends, bar);
+        let held = self.newest_state_of_each_bar.len();
+        self.newest_state_of_each_bar.retain(|_, bar| counts(bar));
+        self.stream_bars.retain(|_, bar| counts(bar));
+        if self.newest_state_of_each_bar.len() < held {
+            self.history_requests += 1;
+        }
+    }
+
+    fn is_beyond_epoch_end(&self, bar: &BarJson) -> bool {
+        is_beyond(&self.epoch_ends, bar)
+    }
+
     fn keep_if_newest(&mut self, bar: BarJson) {
+        if self.is_beyond_epoch_end(&bar) {
+            return;
+        }
         let known = self.newest_state_of_each_bar.get(&bar.start);
         if known.is_none_or(|known| known.through < bar.through) {
             self.newest_state_of_each_bar.insert(bar.start.clone(), bar);
         }
     }
+}
+
+/// Returns whether `through` of a bar is at or beyond the end of its epoch.
+fn is_beyond(ends: &[PositionJson], bar: &BarJson) -> bool {
+    let through = bar.through.as_ref();
+    through.is_some_and(|through| {
+        let mut ends = ends.iter();
+        ends.any(|end| end.epoch == through.epoch && end.offset <= through.offset)
+    })
 }
 
 #[cfg(test)]

@@ -138,6 +138,7 @@ mod tests {
             epoch: 7,
             seq: 3,
             recovered: None,
+            epoch_ends: Vec::new(),
             bars: Vec::new(),
         }
     }

@@ -135,6 +135,15 @@ CREATE TABLE excluded_amendments (
 
 CREATE INDEX excluded_amendments_by_append ON excluded_amendments (append_time_ns);
 
+-- Where earlier generations of `trades` ended: the first offset of each partition that was not
+-- folded when the next generation was registered. Ticks from there on are no trades.
+CREATE TABLE epoch_ends (
+    partition  INTEGER NOT NULL,
+    epoch      INTEGER NOT NULL,
+    end_offset INTEGER NOT NULL,
+    PRIMARY KEY (partition, epoch)
+) STRICT, WITHOUT ROWID;
+
 -- Minutes that have to be folded again from the ticks before the position `up_to`.
 CREATE TABLE dirty_minutes (
     partition    INTEGER NOT NULL,

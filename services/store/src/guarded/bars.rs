@@ -5,6 +5,7 @@ use market::{BarRow, Instrument, Venue, VenueSettings};
 
 use super::calls::GuardedStore;
 use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
@@ -78,6 +79,10 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
             .store
             .excluded_ranges(partition, epoch, first_offset, end_offset);
         self.call(call).await
+    }
+
+    async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {
+        self.call(self.store.epoch_ends(partition)).await
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

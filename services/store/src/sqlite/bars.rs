@@ -130,6 +130,8 @@ impl BarStore for SqliteBarStore {
         let registered = topics::register_topic(transaction.connection(), generation, &store).await;
         let registered = transaction.convert_and_count_error(registered)?;
         transaction.commit().await?;
+        // The ends of an epoch must not change once a reader has seen them.
+        self.writer.sync().await?;
         registered
     }
 

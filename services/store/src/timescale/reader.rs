@@ -21,8 +21,8 @@ use super::{amendments, id_sets, row, topics};
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::topic_generation::RegisteredTopic;
 use crate::{
-    BarKey, BarQuery, BarReader, DirtyMinuteRow, ExcludedRange, IdRangeQuery, IdRanges, IdSetKey,
-    IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
+    BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangeQuery, IdRanges,
+    IdSetKey, IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
 };
 
 /// Reads bars and state from TimescaleDB: what is committed when a method is called, or, as a
@@ -81,11 +81,15 @@ macro_rules! select_ranges_from {
     };
 }
 
-/// Selects the ranges of trades and those of amendments.
+/// Selects the ranges of trades, those of amendments, and everything beyond the end of an epoch.
+/// Both great numbers are the greatest of their types.
 const SELECT_EXCLUDED_RANGES: &str = concat!(
     select_ranges_from!("excluded_ranges"),
     " UNION ALL ",
     select_ranges_from!("excluded_amendments"),
+    " UNION ALL SELECT epoch, end_offset::numeric, 18446744073709551615::numeric, \
+     'beyond_epoch_end', 9223372036854775807 FROM epoch_ends \
+     WHERE partition = $1 AND epoch = $2 AND end_offset < $4",
     " ORDER BY 2"
 );
 
@@ -301,6 +305,13 @@ impl BarReader for TimescaleBarReader {
             .bind(u64_as_numeric(first))
             .bind(u64_as_numeric(end));
         self.read_rows(select, row::read_excluded_range).await
+    }
+
+    async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {
+        let select = query(topics::SELECT_EPOCH_ENDS)
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?);
+        let ends = self.read_rows(select, topics::read_epoch_end).await?;
+        Ok(EpochEnds::new(ends))
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

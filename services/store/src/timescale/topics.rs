@@ -1,5 +1,6 @@
 //! The generations of topics.
 
+use market::Position;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
@@ -16,6 +17,18 @@ pub(super) const SELECT_TOPICS: &str =
 
 const INSERT_TOPIC: &str = "INSERT INTO topics (topic, topic_id, epoch, partitions, origin) \
     VALUES ($1, $2, $3, $4, $5)";
+
+/// Records where each partition of a generation ends. The ends must not change once a reader has
+/// seen them, so this transaction waits for the disk, whatever the server's setting.
+const INSERT_EPOCH_ENDS: &str = "INSERT INTO epoch_ends (partition, epoch, end_offset) \
+    SELECT numbers.partition, $2, coalesce(progress.next_offset, 0) \
+    FROM generate_series(0, $1 - 1) AS numbers (partition) \
+    LEFT JOIN partition_progress AS progress \
+    ON progress.partition = numbers.partition AND progress.epoch = $2";
+
+/// Selects the epoch and the end of each earlier generation of a partition.
+pub(super) const SELECT_EPOCH_ENDS: &str =
+    "SELECT epoch, end_offset FROM epoch_ends WHERE partition = $1 ORDER BY epoch";
 
 /// Lets the next generation of every topic be of any log.
 pub(super) const CLEAR_ORIGINS: &str = "UPDATE topics SET origin = NULL";
@@ -55,12 +68,30 @@ pub(super) async fn register_topic(
         .execute(&mut *session)
         .await?;
     if generation.topic == schemas::TRADES {
+        if let Some(ended) = registered.last() {
+            query("SET LOCAL synchronous_commit = on")
+                .execute(&mut *session)
+                .await?;
+            query(INSERT_EPOCH_ENDS)
+                .bind(partition_as_integer(ended.partitions)?)
+                .bind(u64_bits_as_bigint(ended.epoch))
+                .execute(&mut *session)
+                .await?;
+        }
         query("UPDATE partition_progress SET epoch = $1, next_offset = 0")
             .bind(u64_bits_as_bigint(epoch))
             .execute(session)
             .await?;
     }
     Ok(Ok(epoch))
+}
+
+/// Reads a row of [`SELECT_EPOCH_ENDS`].
+pub(super) fn read_epoch_end(row: &PgRow) -> Result<Position, DatabaseError> {
+    Ok(Position {
+        epoch: read_bigint_bits_as_u64(row, 0)?,
+        offset: read_bigint_bits_as_u64(row, 1)?,
+    })
 }
 
 /// Reads a row of [`SELECT_TOPICS`].

@@ -1,7 +1,8 @@
 //! Generations of topics.
 
 use candlewick_store::{
-    BarReader, BarStore, CommitOutcome, PartitionProgress, StoreError, TopicGeneration,
+    BarReader, BarStore, CommitOutcome, EpochEnds, ExcludedRange, PartitionProgress, StoreError,
+    TickVerdict, TopicGeneration,
 };
 use futures_util::future::join_all;
 use market::{Interval, Position};
@@ -294,4 +295,56 @@ pub(crate) async fn a_topic_with_other_partitions_or_of_another_log_is_refused(
     assert_eq!(registered[0].origin.as_deref(), Some("here"));
     let recreated = generation(TRADES, "two");
     assert_eq!(store.register_topic(&recreated).await.unwrap(), 2);
+}
+
+pub(crate) async fn a_new_generation_records_where_the_one_before_ended(store: &impl BarStore) {
+    let register = async |id| store.register_topic(&generation(TRADES, id)).await.unwrap();
+    assert_eq!(register("one").await, 1);
+    let mut transaction = step(0, 0, 7);
+    let excluded = ExcludedRange {
+        epoch: 1,
+        first_offset: 2,
+        end_offset: 4,
+        verdict: TickVerdict::Duplicate,
+        append_time_ns: 1,
+    };
+    transaction.excluded_ranges = vec![excluded];
+    commit_step(store, transaction).await;
+    let before = store.snapshot().await.unwrap();
+    assert_eq!(store.epoch_ends(0).await.unwrap(), EpochEnds::default());
+    assert_eq!(register("two").await, 2);
+
+    let at = |epoch, offset| Position { epoch, offset };
+    let ends = store.epoch_ends(0).await.unwrap();
+    assert_eq!(ends, EpochEnds::new(vec![at(1, 7)]));
+    // No worker had loaded this partition.
+    let unloaded = store.epoch_ends(3).await.unwrap();
+    assert_eq!(unloaded, EpochEnds::new(vec![at(1, 0)]));
+    assert_eq!(store.epoch_ends(4).await.unwrap(), EpochEnds::default());
+    assert_eq!(before.epoch_ends(0).await.unwrap(), EpochEnds::default());
+
+    let beyond: Vec<_> = ends.excluded_ranges().collect();
+    let read = async |epoch, first, end| store.excluded_ranges(0, epoch, first, end).await.unwrap();
+    assert_eq!(read(1, 0, u64::MAX).await, [excluded, beyond[0]]);
+    assert_eq!(read(1, 0, 7).await, [excluded]);
+    assert_eq!(read(1, 100, 101).await, beyond);
+    assert_eq!(read(2, 0, u64::MAX).await, []);
+    while store
+        .delete_expired_batch(i64::MAX, i64::MAX, i64::MAX)
+        .await
+        .unwrap()
+        > 0
+    {}
+    assert_eq!(read(1, 0, u64::MAX).await, beyond);
+
+    // The current generation again, a new one of another topic, and the next one.
+    assert_eq!(register("two").await, 2);
+    let updates = generation(BAR_UPDATES, "one");
+    store.register_topic(&updates).await.unwrap();
+    let updates = generation(BAR_UPDATES, "two");
+    store.register_topic(&updates).await.unwrap();
+    assert_eq!(store.epoch_ends(0).await.unwrap(), ends);
+    assert_eq!(register("three").await, 3);
+    let ends = store.epoch_ends(0).await.unwrap();
+    assert_eq!(ends, EpochEnds::new(vec![at(1, 7), at(2, 0)]));
 }

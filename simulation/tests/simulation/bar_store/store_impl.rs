@@ -2,7 +2,7 @@
 
 use market::{BarRow, Instrument, Position, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, ExcludedRange,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
     PartitionTransaction, RegisteredTopic, StoreError, StoredBar, SymbolQuery, SymbolRow,
     TopicGeneration, VenueRow,
@@ -28,6 +28,8 @@ impl BarStore for SimBarStore {
         self.reader.simulate_call().await?;
         let mut state = self.reader.state.lock().unwrap();
         let stored = state.history.last_mut().unwrap();
+        // A worker that lags may pass an epoch that has ended.
+        let epoch = epoch.max(stored.epoch);
         let progress = *stored
             .progress
             .entry(partition)
@@ -209,6 +211,14 @@ impl BarReader for SimBarReader {
             ranges.retain(within);
             ranges
         }))
+    }
+
+    async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {
+        self.simulate_call().await?;
+        if !self.knows_epoch_ends {
+            return Ok(EpochEnds::default());
+        }
+        Ok(self.read_stored(|stored| stored.epoch_ends(partition)))
     }
 
     async fn dirty_minutes(&self, _: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::{BarRow, Instrument, Venue, VenueSettings, Window};
+use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
 use store::{
-    AMENDMENTS_SCOPE, DirtyMinuteRow, ExcludedRange, IdSetKey, PartitionProgress,
+    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSetKey, PartitionProgress,
     PendingAmendmentRow, RefoldMark, SymbolRow,
 };
 
 /// What is stored as of one commit.
 #[derive(Clone, Default)]
 pub struct StoredState {
+    /// The generation of `trades`.
+    pub epoch: u64,
     pub progress: BTreeMap<u32, PartitionProgress>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
     pub symbols: BTreeMap<Instrument, SymbolRow>,
@@ -26,15 +28,31 @@ pub struct StoredState {
     pub dirty: BTreeMap<(Instrument, i64), RefoldMark>,
     /// The next offset of each partition when a later epoch was adopted, by (epoch, partition).
     pub switched: BTreeMap<(u64, u32), u64>,
+    /// Mutant: ticks beyond the end of their epoch are not excluded.
+    pub ignores_epoch_ends: bool,
     pub pending_amendments: BTreeSet<PendingAmendmentRow>,
 }
 
 impl StoredState {
+    /// Returns where the earlier epochs of a partition ended.
+    pub fn epoch_ends(&self, partition: u32) -> EpochEnds {
+        let ends = self.switched.iter();
+        let here = ends.filter(|((_, of), _)| *of == partition);
+        let ends = here.map(|((epoch, _), offset)| Position {
+            epoch: *epoch,
+            offset: *offset,
+        });
+        EpochEnds::new(ends.collect())
+    }
+
     /// Returns the excluded ranges of a partition, in order of their positions.
     pub fn all_excluded_ranges(&self, partition: u32) -> Vec<ExcludedRange> {
         let tables = [&self.excluded_ranges, &self.excluded_amendments];
         let ranges = tables.into_iter().filter_map(|table| table.get(&partition));
         let mut ranges: Vec<_> = ranges.flatten().copied().collect();
+        if !self.ignores_epoch_ends {
+            ranges.extend(self.epoch_ends(partition).excluded_ranges());
+        }
         ranges.sort_by_key(|range| (range.epoch, range.first_offset));
         ranges
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use market::Position;
+use store::TickVerdict;
 
 use crate::bar_store::StoredState;
 use crate::oracle::{MarkedMinute, Oracle, RecordOutcome};
@@ -73,7 +74,19 @@ pub(super) fn compare_outcomes(
     partition: u32,
 ) -> Result<(), String> {
     let mut left_out: BTreeMap<Position, u32> = BTreeMap::new();
-    for range in stored.all_excluded_ranges(partition) {
+    let ends = stored.epoch_ends(partition);
+    let mut ranges = stored.all_excluded_ranges(partition);
+    ranges.retain(|range| range.verdict != TickVerdict::BeyondEpochEnd);
+    if ranges.iter().any(|range| {
+        let last = range.end_offset - 1;
+        ends.is_beyond(Position {
+            epoch: range.epoch,
+            offset: last,
+        })
+    }) {
+        return Err("a range beyond the end of its epoch was stored".to_owned());
+    }
+    for range in ranges {
         for offset in range.first_offset..range.end_offset {
             let at = Position {
                 epoch: range.epoch,

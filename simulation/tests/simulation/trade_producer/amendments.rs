@@ -1,7 +1,9 @@
 //! Edits, cancels, repairs and refolds.
 
 use eventlog::NewRecord;
-use market::{Amendment, AmendmentKind, Bar, MINUTE_NS, Position, Side, TradeId};
+use market::{
+    Amendment, AmendmentKind, Bar, Instrument, MINUTE_NS, Position, Side, Trade, TradeId,
+};
 use schemas::{Refold, Repair, TradesTopicRecord};
 
 use super::{ProducerRecordGenerator, encode_record, partition_of_key, random_decimal};
@@ -46,6 +48,52 @@ impl ProducerRecordGenerator {
             self.sent.push(one.clone());
         }
         one
+    }
+
+    /// Returns amendments of some trades that were held back, and others of those trades.
+    pub fn records_of_held_back_trades(&mut self) -> Vec<(u32, NewRecord)> {
+        let random = self.random.clone();
+        let mut records = Vec::new();
+        for (instrument, trade) in std::mem::take(&mut self.held_back) {
+            let target = (instrument, trade);
+            match random.below(3) {
+                0 => records.extend(self.two_amendments_with_one_id(&target)),
+                1 => {
+                    let (instrument, trade) = target;
+                    let record = TradesTopicRecord::Trade(trade);
+                    let key = instrument.key();
+                    records.push((partition_of_key(key), encode_record(key, &record)));
+                    continue;
+                }
+                _ => {}
+            }
+            self.held_back.push(target);
+        }
+        records
+    }
+
+    /// Returns two amendments of a trade with the same id, of which only the first counts.
+    fn two_amendments_with_one_id(
+        &mut self,
+        (instrument, trade): &(Instrument, Trade),
+    ) -> [(u32, NewRecord); 2] {
+        self.next_amendment += 1;
+        [(); 2].map(|()| {
+            let amendment = Amendment {
+                id: TradeId::parse(&format!("h{}", self.next_amendment)).unwrap(),
+                kind: *self
+                    .random
+                    .choose(&[AmendmentKind::Edit, AmendmentKind::Cancel]),
+                target_position: None,
+            };
+            let trade = Trade {
+                price: random_decimal(&self.random, false),
+                ..trade.clone()
+            };
+            let record = TradesTopicRecord::Amendment(amendment, trade);
+            let key = instrument.key();
+            (partition_of_key(key), encode_record(key, &record))
+        })
     }
 
     /// Returns a repair, or a refold without a mark.

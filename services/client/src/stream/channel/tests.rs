@@ -1,4 +1,4 @@
-use schemas::api::{BarChangeKind, BarJson, StreamMessage};
+use schemas::api::{BarChangeKind, BarJson, PositionJson, StreamMessage};
 use serde_json::{Value, json};
 
 use super::ChannelState;
@@ -41,6 +41,7 @@ fn snapshot(epoch: u64, seq: i64, recovered: Option<bool>, bars: &[BarJson]) -> 
         epoch,
         seq,
         recovered,
+        epoch_ends: Vec::new(),
         bars: bars.to_owned(),
     }
 }
@@ -211,4 +212,55 @@ fn a_whole_bar_that_lacks_members_is_an_error() {
     let applied = channel.apply_message(changes(10, 11, &[incomplete]));
     let expected = StreamProtocolError::IncompleteBar(START.to_owned());
     assert_eq!(applied.unwrap_err(), expected);
+}
+
+/// A snapshot that names the end of the epoch 1.
+fn snapshot_with_end(recovered: Option<bool>, end_offset: u64, sent: &[BarJson]) -> StreamMessage {
+    let mut message = snapshot(7, 20, recovered, sent);
+    let StreamMessage::Snapshot { epoch_ends, .. } = &mut message else {
+        unreachable!("it is a snapshot");
+    };
+    epoch_ends.push(PositionJson {
+        epoch: 1,
+        offset: end_offset,
+    });
+    message
+}
+
+#[test]
+fn a_state_beyond_the_end_of_its_epoch_is_dropped_and_the_bars_are_read_again() {
+    for recovered in [Some(false), Some(true)] {
+        let mut channel = channel();
+        channel
+            .apply_message(changes(10, 12, &[delta(8, "3")]))
+            .unwrap();
+        // The state with the offset 8 was announced, and never stored.
+        channel
+            .apply_message(snapshot_with_end(recovered, 8, &[]))
+            .unwrap();
+        assert_eq!(newest(&channel), []);
+        read_history(&mut channel, vec![bar(5, "2")]);
+        assert_eq!(newest(&channel), [bar(5, "2")]);
+    }
+    let mut channel = channel();
+    let counts = snapshot_with_end(Some(true), 6, &[]);
+    channel.apply_message(counts).unwrap();
+    assert_eq!(newest(&channel), [bar(5, "2")]);
+    assert_eq!(channel.history_request(), None);
+}
+
+#[test]
+fn a_state_beyond_a_known_end_is_not_taken_from_a_pod_that_does_not_know_it() {
+    let mut channel = channel();
+    channel
+        .apply_message(snapshot_with_end(Some(false), 6, &[]))
+        .unwrap();
+    // The response of such a pod lacks the state that counts, so another one is needed.
+    read_history(&mut channel, vec![bar(6, "9")]);
+    assert_eq!(newest(&channel), [bar(5, "2")]);
+    read_history(&mut channel, vec![bar(5, "2")]);
+    assert_eq!(channel.history_request(), None);
+    let late = snapshot(8, 1, Some(false), &[bar(7, "9")]);
+    channel.apply_message(late).unwrap();
+    assert_eq!(newest(&channel), [bar(5, "2")]);
 }

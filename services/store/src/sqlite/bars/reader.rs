@@ -8,6 +8,7 @@ use sqlx::{Row, query};
 use super::id_sets::{self, IdSetPart};
 use super::{amendments, row, topics};
 use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
+use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
@@ -114,11 +115,14 @@ macro_rules! select_ranges_from {
     };
 }
 
-/// Selects the ranges of trades and those of amendments.
+/// Selects the ranges of trades, those of amendments, and everything beyond the end of an epoch.
+/// Both great numbers are the greatest of their columns.
 pub(super) const SELECT_EXCLUDED_RANGES: &str = concat!(
     select_ranges_from!("excluded_ranges"),
     " UNION ALL ",
     select_ranges_from!("excluded_amendments"),
+    " UNION ALL SELECT epoch, end_offset, 9223372036854775807, 'beyond_epoch_end', \
+     9223372036854775807 FROM epoch_ends WHERE partition = ?1 AND epoch = ?2 AND end_offset < ?4",
     " ORDER BY 2"
 );
 
@@ -277,6 +281,12 @@ impl BarReader for SqliteBarReader {
             .bind(u64_as_ordered_column(first_offset))
             .bind(u64_as_ordered_column(end_offset));
         self.readers.read(bound, row::read_excluded_range).await
+    }
+
+    async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {
+        let bound = query(topics::SELECT_EPOCH_ENDS).bind(partition);
+        let ends = self.readers.read(bound, topics::read_epoch_end).await?;
+        Ok(EpochEnds::new(ends))
     }
 
     async fn dirty_minutes(&self, partition: u32) -> Result<Vec<DirtyMinuteRow>, StoreError> {

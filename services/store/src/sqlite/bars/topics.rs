@@ -1,5 +1,6 @@
 //! The table `topics`: the generations of topics.
 
+use market::Position;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
@@ -40,6 +41,9 @@ pub(super) async fn register_topic(
         .execute(&mut *connection)
         .await?;
     if generation.topic == schemas::TRADES {
+        if let Some(ended) = registered.last() {
+            record_epoch_ends(connection, ended).await?;
+        }
         query("UPDATE partition_progress SET epoch = ?, next_offset = ?")
             .bind(u64_as_ordered_column(epoch))
             .bind(u64_as_ordered_column(0))
@@ -47,6 +51,38 @@ pub(super) async fn register_topic(
             .await?;
     }
     Ok(Ok(epoch))
+}
+
+/// Records where each partition of a generation of `trades` ends.
+async fn record_epoch_ends(
+    connection: &mut SqliteConnection,
+    ended: &RegisteredTopic,
+) -> Result<(), DatabaseError> {
+    for partition in 0..ended.partitions {
+        query(
+            "INSERT INTO epoch_ends (partition, epoch, end_offset) VALUES (?1, ?2, \
+             coalesce((SELECT next_offset FROM partition_progress \
+             WHERE partition = ?1 AND epoch = ?2), ?3))",
+        )
+        .bind(partition)
+        .bind(u64_as_ordered_column(ended.epoch))
+        .bind(u64_as_ordered_column(0))
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Selects the epoch and the end of each earlier generation of a partition.
+pub(super) const SELECT_EPOCH_ENDS: &str =
+    "SELECT epoch, end_offset FROM epoch_ends WHERE partition = ? ORDER BY epoch";
+
+/// Reads a row of [`SELECT_EPOCH_ENDS`].
+pub(super) fn read_epoch_end(row: &SqliteRow) -> Result<Position, DatabaseError> {
+    Ok(Position {
+        epoch: read_u64(row, 0)?,
+        offset: read_u64(row, 1)?,
+    })
 }
 
 /// Reads a row of [`SELECT_TOPICS`].
