@@ -103,6 +103,18 @@ proptest! {
     }
 
     #[test]
+    fn an_amendment_is_known_by_its_first_bytes(record in records(), damages in damages()) {
+        let is_amendment = matches!(record, TradesTopicRecord::Amendment(..));
+        let bytes = encoded(&record);
+        prop_assert_eq!(TradesTopicRecord::is_amendment(&bytes), is_amendment);
+        let damaged = apply_damages(bytes, &damages);
+        if let Ok(found) = TradesTopicRecord::decode(&damaged) {
+            let is_amendment = matches!(found, TradesTopicRecord::Amendment(..));
+            prop_assert_eq!(TradesTopicRecord::is_amendment(&damaged), is_amendment);
+        }
+    }
+
+    #[test]
     fn no_bytes_make_it_panic(bytes in any::<Vec<u8>>(), damages in damages(), record in records()) {
         let opened = |kind| [&[0x9c, 1, kind], &*bytes].concat();
         let whole = [bytes.clone(), apply_damages(encoded(&record), &damages)];

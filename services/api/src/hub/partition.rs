@@ -58,9 +58,10 @@ impl HubPartitionState {
         self.durable = durable;
     }
 
-    /// Starts again at `offset`: the updates before it are unknown.
-    pub(super) const fn restart_at(&mut self, offset: u64) {
-        self.first_known_offset = offset;
+    /// Starts again at `offset`: the updates before it are unknown. So are still the messages that
+    /// were unknown before: their clients may not have been sent a snapshot yet.
+    pub(super) fn restart_at(&mut self, offset: u64) {
+        self.first_known_offset = self.first_known_offset.max(offset);
         self.next_offset = offset;
         self.is_ready = false;
     }

@@ -82,9 +82,17 @@ fn states_beyond_the_end_of_an_epoch_are_dropped_and_the_next_snapshot_names_the
         [row(0, 1, 4).through, stored.through].map(PositionJson::from)
     );
 
+    // A restart before the subscriber has read the snapshot does not make up for it.
+    let mut unaware = Subscription::new(name.clone(), 0);
+    unaware.record_snapshot(1, &[]);
+    hub.clear_partition_and_restart_at(0, 2);
+    let next = hub.next_message(&mut unaware, StreamEncoding::Json);
+    assert_eq!(next, Err(ChangesUnknown));
+    apply(2, row(0, 1, 4));
+
     // An announcement that comes later, and one of the new epoch.
-    apply(2, row(0, 1, 7));
+    apply(3, row(0, 1, 7));
     assert_eq!(held(), [row(0, 1, 4)]);
-    apply(3, row(0, 2, 0));
+    apply(4, row(0, 2, 0));
     assert_eq!(held(), [row(0, 2, 0)]);
 }
