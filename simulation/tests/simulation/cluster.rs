@@ -62,7 +62,10 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     }
     match cluster.random.below(6) {
         0 | 1 => cluster.recreate_drained_trades_topic()?,
-        2 | 3 => cluster.recreate_trades_topic_while_roles_lag()?,
+        // What follows a record that is left out must not be lost with the topic.
+        2 | 3 if !cluster.producer.sends_refused_prices() => {
+            cluster.recreate_trades_topic_while_roles_lag()?;
+        }
         _ => {}
     }
     if cluster.random.one_in(8) {
