@@ -122,7 +122,7 @@ impl<'a, R: BarReader, T: TickStore> FoldedDuplicateReader<'a, R, T> {
             match find_verdict(tick.position, &excluded) {
                 None => counted.push(tick),
                 Some(TickVerdict::Duplicate) => later.push(tick),
-                Some(TickVerdict::Rejected(_)) => {}
+                Some(TickVerdict::Rejected(_) | TickVerdict::BeyondEpochEnd) => {}
             }
         }
         later.sort_by_key(|tick| (tick.trade.time_ns, tick.position));
