@@ -6,7 +6,7 @@ use candlewick_schemas::{
 };
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
-    Interval, Position, RejectReason, SECOND_NS, SenderTradeId, Side, Trade, TradeId,
+    Interval, Position, RejectReason, SECOND_NS, SenderTradeId, Side, TieOrder, Trade, TradeId,
     VenueSettings, Window,
 };
 
@@ -102,6 +102,7 @@ fn control_records_have_golden_bytes() {
     let venue = "binance".parse().expect("a venue");
     let settings = VenueSettings {
         scheme: IdScheme::Contiguous,
+        ties: TieOrder::Id,
         lateness_ns: 2 * SECOND_NS,
         idle_ns: 5 * SECOND_NS,
         ..VenueSettings::default()

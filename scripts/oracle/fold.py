@@ -1,15 +1,15 @@
 """The second fold: trades to bars, written again from the rules and not from the engine's code.
 
     fold.py TAPE… [--intervals 1m,1h] [--day-start 22:00 --zone America/New_York]
-            [--id-scope day] [--ids exact] [--full] [-o FOLDER | --keys]
+            [--id-scope day] [--ids exact] [--ties log] [--full] [-o FOLDER | --keys]
 
 Rules, with their reasons:
 
-* Open is the price of the trade with the least (time, id), close that with the greatest, so a bar
-  depends on the set of its trades and not on the order in which they came.
-* Ids of digits compare as numbers and come before others, which compare as bytes; equal ids fall to
-  the scope, then to the place of delivery. Trades without id come after those with one, by place:
-  nothing else is known of them.
+* Open is the price of the first trade, close that of the last, by time. Trades of equal time are
+  ordered by id where ids are contiguous within the symbol or the day, because such ids rise as
+  trades happen, and by place of delivery otherwise; `--ties id` and `--ties log` say which.
+* In the order of ids those of digits compare as numbers and come before others, which compare as bytes; equal ids fall to
+  the scope, then to the place of delivery. Trades without id come after those with one, by place.
 * A trade without quantity is a trade: it counts, and its price counts, and it adds no volume.
 * Volume is all quantities; buy and sell volume only those whose aggressor is known.
 * Sums are exact. Decimals are added and multiplied in a context that traps rounding, so a sum that
@@ -79,10 +79,13 @@ class Rules:
     zone: ZoneInfo = UTC_ZONE
     id_scope: str = "symbol"
     ids: str = "contiguous"
+    ties: str = "id"
 
 
-def order_of(trade: Trade) -> Order:
+def order_of(trade: Trade, ties: str) -> Order:
     """The order of trades. Numbers without leading zeros compare by length, then as text."""
+    if ties == "log":
+        return trade.time, 0, 0, "", "", trade.place
     if not trade.id:
         return trade.time, 2, 0, "", "", trade.place
     if is_number(trade.id):
@@ -157,12 +160,14 @@ def fold(trades: Iterable[Trade], rules: Rules, tally: Tally) -> Bars:
             instruments[instrument] = [
                 (start, bars.setdefault(Series(*instrument, name), {})) for name, start in windows
             ]
-        add_to_windows(instruments[instrument], trade)
+        add_to_windows(instruments[instrument], trade, rules.ties)
     return bars
 
 
-def add_to_windows(windows: list[tuple[StartOf, dict[int, Bar]]], trade: Trade) -> None:
-    order = order_of(trade)
+def add_to_windows(
+    windows: list[tuple[StartOf, dict[int, Bar]]], trade: Trade, ties: str
+) -> None:
+    order = order_of(trade, ties)
     for start, bars in windows:
         at = start(trade.time)
         bar = bars.get(at)
@@ -281,6 +286,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--zone", type=parse_zone, default=UTC_ZONE, metavar="AREA/CITY")
     parser.add_argument("--id-scope", choices=("symbol", "day", "file", "none"), default="symbol")
     parser.add_argument("--ids", choices=("contiguous", "exact"), default="contiguous")
+    parser.add_argument("--ties", choices=("id", "log"), help="default: id if ids are contiguous")
     parser.add_argument("--symbol", help="of lines that name none (else from the file's name)")
     parser.add_argument("--skip-bad", action="store_true", help="count malformed lines, go on")
     parser.add_argument("--full", action="store_true", help="with sell_volume")
@@ -295,9 +301,21 @@ def source_of(path: Path, options: argparse.Namespace) -> Source:
     return Source(path, symbol, options.id_scope == "file", options.skip_bad)
 
 
+def default_ties(options: argparse.Namespace) -> str:
+    rises = options.ids == "contiguous" and options.id_scope in ("symbol", "day")
+    return "id" if rises else "log"
+
+
 def run(options: argparse.Namespace) -> Tally:
     tally = Tally()
-    rules = Rules(options.intervals, options.day_start, options.zone, options.id_scope, options.ids)
+    rules = Rules(
+        options.intervals,
+        options.day_start,
+        options.zone,
+        options.id_scope,
+        options.ids,
+        options.ties or default_ties(options),
+    )
     trades = (
         trade for path in options.tapes for trade in read_tape(source_of(path, options), tally)
     )

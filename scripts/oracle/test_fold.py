@@ -174,6 +174,15 @@ class Ties(Folding):
         self.assertEqual(("4", "1", "3", ""), self.ends(*lines))
         self.assertEqual(("1", "", "2", ""), self.ends("5,1,1,buy,", "5,2,1,buy,"))
 
+    def test_the_log_alone_orders_ties_where_ids_carry_no_order(self) -> None:
+        lines = "5,1,1,buy,b", "5,2,1,buy,a", "5,3,1,buy,10"
+        path = self.write("X.csv", "time,price,quantity,side,id", *lines)
+        for options in (("--ids", "exact"), ("--id-scope", "file"), ("--ties", "log")):
+            (row,) = self.rows(path, "--intervals", "1m", *options)
+            self.check(row, open=1, close=3)
+        (row,) = self.rows(path, "--intervals", "1m", "--ids", "exact", "--ties", "id")
+        self.check(row, open=3, close=1)
+
     def test_equal_ids_fall_to_the_scope(self) -> None:
         lines = "time,price,id,scope", "5,1,7,B", "5,2,7,A"
         (row,) = self.rows(self.write("X.csv", *lines), "--intervals", "1m")

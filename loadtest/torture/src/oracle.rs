@@ -5,8 +5,8 @@ mod bars;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use market::{
-    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason, Trade,
-    TradeId, VenueSettings,
+    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason, TieOrder,
+    Trade, TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
 
@@ -19,6 +19,8 @@ pub(crate) struct CountedTrade {
     pub(crate) instrument: String,
     pub(crate) trade: Trade,
     pub(crate) position: Position,
+    /// The order of trades of equal event time at its venue.
+    pub(crate) ties: TieOrder,
     identity: Option<String>,
 }
 
@@ -144,6 +146,7 @@ impl Oracle {
                 epoch: at.epoch,
                 offset: record.offset,
             },
+            ties: settings.ties,
             identity,
         });
         Ok(())

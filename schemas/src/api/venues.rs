@@ -14,12 +14,16 @@ pub struct VenueSettingsJson {
     pub id_scheme: Cow<'static, str>,
     /// What an id is unique within: `symbol`, `day`, `exchange` or `file`.
     pub id_scope: Cow<'static, str>,
+    /// How trades of equal event time are ordered: `id` or `log`.
+    pub ties: Cow<'static, str>,
     /// How much later than the newest trade of its symbol a trade may arrive, in milliseconds.
     pub lateness_ms: i64,
     /// How long a symbol without trades keeps its windows open, in milliseconds.
     pub idle_ms: i64,
     /// Whether prices of zero and below are accepted.
     pub nonpositive_prices: bool,
+    /// Whether event times before 1973 are accepted.
+    pub old_times: bool,
 }
 
 /// Consecutive numbers that are missing between the ids of a venue, all from `first` to `last`.
@@ -48,9 +52,11 @@ impl VenueSettingsJson {
             venue: venue.as_str().to_owned(),
             id_scheme: settings.scheme.name().into(),
             id_scope: settings.scope.name().into(),
+            ties: settings.ties.name().into(),
             lateness_ms: settings.lateness_ns / MILLISECOND_NS,
             idle_ms: settings.idle_ns / MILLISECOND_NS,
             nonpositive_prices: settings.nonpositive_prices,
+            old_times: settings.old_times,
         }
     }
 }

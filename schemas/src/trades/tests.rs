@@ -1,5 +1,5 @@
 use market::{
-    Amendment, AmendmentKind, DAY_NS, IdScheme, IdScope, MINUTE_NS, Trade, VenueSettings,
+    Amendment, AmendmentKind, DAY_NS, IdScheme, IdScope, MINUTE_NS, TieOrder, Trade, VenueSettings,
 };
 use proptest::prelude::*;
 
@@ -19,17 +19,20 @@ fn settings() -> impl Strategy<Value = TradesTopicRecord> {
     let numbering = (
         prop::sample::select(IdScheme::ALL),
         prop::sample::select(IdScope::ALL),
+        prop::sample::select(TieOrder::ALL),
     );
-    let rest = (0..=longest_ns, 0..=longest_ns, any::<bool>());
+    let rest = (0..=longest_ns, 0..=longest_ns, any::<bool>(), any::<bool>());
     let venue = "[A-Za-z0-9._-]{1,32}";
-    (venue, numbering, rest).prop_map(|(venue, (scheme, scope), rest)| {
-        let (lateness_ns, idle_ns, nonpositive_prices) = rest;
+    (venue, numbering, rest).prop_map(|(venue, (scheme, scope, ties), rest)| {
+        let (lateness_ns, idle_ns, nonpositive_prices, old_times) = rest;
         let settings = VenueSettings {
             scheme,
             scope,
+            ties,
             lateness_ns,
             idle_ns,
             nonpositive_prices,
+            old_times,
         };
         TradesTopicRecord::Setting(venue.parse().unwrap(), settings)
     })

@@ -12,8 +12,8 @@ use eventlog::MemoryLog;
 use host::Health;
 use ingest::IngestProducer;
 use market::{
-    Bar, BarRow, Decimal, Instrument, Interval, MINUTE_NS, Position, Side, Symbol, Trade, TradeId,
-    Venue,
+    Bar, BarRow, Decimal, Instrument, Interval, MINUTE_NS, Position, Side, Symbol, TieOrder, Trade,
+    TradeId, Venue,
 };
 use schemas::TradesBatch;
 use store::{
@@ -51,7 +51,7 @@ fn bar(instrument: &Instrument, minute: i64) -> StoredBar {
     for place in 1..100 {
         let mut other = trade(minute);
         other.id = Some(TradeId::Number(place));
-        bar.merge(&Bar::from_trade(&other, position, START_NS));
+        bar.merge(&Bar::from_trade(&other, position, START_NS), TieOrder::Log);
     }
     let row = BarRow {
         window: Interval::M1.window_containing(START_NS + minute * MINUTE_NS),

@@ -158,11 +158,18 @@ pub(crate) fn parse_instrument(path: &(String, String)) -> Result<Instrument, Pr
     ))
 }
 
-/// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds.
+/// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds. An integer that is
+/// plausible in another unit is refused, because the answer would be empty or of another period.
 pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
     let is_integer = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let time_ns = match is_integer {
-        true => text.parse().unwrap_or(i64::MAX),
+        true => {
+            let time_ns = text.parse().unwrap_or(i64::MAX);
+            if let Some(unit) = market::describe_plausible_unit(time_ns) {
+                return Err(format!("integers are nanoseconds since 1970, and {unit}"));
+            }
+            time_ns
+        }
         false => market::parse_time(text).map_err(|error| match text.contains(' ') {
             true => format!("{error} (a + in a query is written %2B)"),
             false => error.to_string(),

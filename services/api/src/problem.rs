@@ -141,23 +141,22 @@ impl From<IngestError> for Problem {
         let is_transient = error.is_transient();
         match error {
             IngestError::Conflict {
-                known_scheme,
-                known_scope,
-                ..
+                known, requested, ..
             } => Self::new(ErrorCode::SettingsConflict, error.to_string())
-                .with_field("id_scheme")
-                .with_accepted(format!(
-                    "id_scheme {known_scheme} with id_scope {known_scope}"
-                )),
+                .with_field(known.differing_field(&requested))
+                .with_accepted(known.to_string()),
             IngestError::OutOfRange { field } => {
                 Self::invalid_parameter(field, error.to_string(), "an integer from 0 to 86400000")
             }
-            IngestError::Rejected { reason } => {
+            IngestError::Rejected {
+                reason,
+                explanation,
+            } => {
                 let code = match reason {
                     RejectReason::VenueUnknown => ErrorCode::VenueUnknown,
                     _ => ErrorCode::AmendmentRejected,
                 };
-                Self::new(code, reason.explanation())
+                Self::new(code, explanation)
                     .with_field(reason.faulty_field())
                     .with_reason(reason.code())
             }

@@ -61,11 +61,7 @@ pub(crate) async fn put_settings<B: Backend>(
     let venue = parse_venue(&path)?;
     let mut permit = state.body_budget().empty_permit();
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
-    let current = state
-        .producer
-        .settings_declared_everywhere(&venue)
-        .await?
-        .unwrap_or_default();
+    let current = state.producer.settings_declared_everywhere(&venue).await?;
     let settings = parse_settings(&body, current)?;
     let settings = state.producer.declare(&venue, settings).await?;
     Ok(json_response(

@@ -61,8 +61,8 @@ async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
         if !trades.is_empty() {
             let append = || producer.append(trades.clone());
             let appended = retry(clock, &policy, is_transient, append).await?;
-            if let Some((_, reject)) = appended.rejected.first() {
-                return Err(CollectorError::Rejected(*reject));
+            if let Some(rejected) = appended.rejected.first() {
+                return Err(CollectorError::Rejected(rejected.reason));
             }
             metrics.count_appended_trades(appended.accepted);
         }

@@ -31,7 +31,11 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             .require_settings_completing_declaration(instrument)
             .await?;
         market::validate_trade(&trade, self.clock.now_ns())
-            .and_then(|()| settings.validate_amendment(&amendment, &trade))?;
+            .and_then(|()| settings.validate_amendment(&amendment, &trade))
+            .map_err(|reason| IngestError::Rejected {
+                reason,
+                explanation: reason.explanation_with_unit(trade.time_ns),
+            })?;
         if let Some(position) = amendment.target_position {
             let end = Position {
                 epoch: self.log.epoch(),

@@ -1,8 +1,52 @@
 //! Why trades or settings were not appended.
 
+use std::borrow::Cow;
+use std::fmt;
+
 use eventlog::LogError;
-use market::{IdScheme, IdScope, RejectReason, Venue};
+use market::{IdScheme, IdScope, RejectReason, TieOrder, Venue, VenueSettings};
 use store::StoreError;
+
+/// The settings that a venue's first declaration fixes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedSettings {
+    scheme: IdScheme,
+    scope: IdScope,
+    ties: TieOrder,
+}
+
+impl FixedSettings {
+    pub(crate) const fn new(settings: &VenueSettings) -> Self {
+        Self {
+            scheme: settings.scheme,
+            scope: settings.scope,
+            ties: settings.ties,
+        }
+    }
+
+    /// Returns the name in JSON of the first setting that differs from another venue's.
+    #[must_use]
+    pub fn differing_field(&self, other: &Self) -> &'static str {
+        if self.scheme != other.scheme {
+            "id_scheme"
+        } else if self.scope != other.scope {
+            "id_scope"
+        } else {
+            "ties"
+        }
+    }
+}
+
+impl fmt::Display for FixedSettings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            scheme,
+            scope,
+            ties,
+        } = self;
+        write!(out, "id_scheme {scheme}, id_scope {scope} and ties {ties}")
+    }
+}
 
 /// Why trades or settings were not appended.
 ///
@@ -10,22 +54,15 @@ use store::StoreError;
 /// duplicates of a trade are recognized by its identity, and repeated settings change nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The venue's first settings fixed another id scheme or id scope.
-    #[error(
-        "{venue} numbers its trades {known_scheme} within {known_scope}, \
-         which cannot become {requested_scheme} within {requested_scope}"
-    )]
+    /// The venue's first settings fixed another id scheme, id scope or tie order.
+    #[error("{venue} has {known}, which cannot become {requested}")]
     Conflict {
         /// The venue.
         venue: Venue,
-        /// The scheme in force.
-        known_scheme: IdScheme,
-        /// The scope in force.
-        known_scope: IdScope,
-        /// The requested scheme.
-        requested_scheme: IdScheme,
-        /// The requested scope.
-        requested_scope: IdScope,
+        /// The settings in force.
+        known: FixedSettings,
+        /// The requested settings.
+        requested: FixedSettings,
     },
     /// A duration of the settings is out of bounds.
     #[error("{field} is not between 0 and 86400000 ms")]
@@ -34,10 +71,12 @@ pub enum IngestError {
         field: &'static str,
     },
     /// The fold would reject the edit, cancel or repair; nothing was appended.
-    #[error("{}", reason.explanation())]
+    #[error("{explanation}")]
     Rejected {
         /// The reason.
         reason: RejectReason,
+        /// A text for users: what is wrong, and what would be right.
+        explanation: Cow<'static, str>,
     },
     /// There are no repairs, or one is not of whole minutes in order or is longer than a day.
     #[error("a repair is of whole minutes in order, at most a day each")]
@@ -74,6 +113,9 @@ impl IngestError {
 
 impl From<RejectReason> for IngestError {
     fn from(reason: RejectReason) -> Self {
-        Self::Rejected { reason }
+        Self::Rejected {
+            reason,
+            explanation: reason.explanation().into(),
+        }
     }
 }

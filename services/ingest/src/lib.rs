@@ -12,6 +12,7 @@ mod producer;
 mod routes;
 mod venues;
 
-pub use error::IngestError;
+pub use error::{FixedSettings, IngestError};
 pub use metrics::IngestMetrics;
+pub use partitioned::RejectedTrade;
 pub use producer::{AppendResult, IngestProducer};

@@ -1,5 +1,7 @@
 //! The records of one call, by partition.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use eventlog::{NewRecord, PartitionId};
 use market::{Instrument, RejectReason, Trade};
@@ -25,10 +27,29 @@ struct RecordExtent {
     end: usize,
 }
 
+/// A trade that the fold would reject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RejectedTrade {
+    /// Its index in the call.
+    pub index: usize,
+    /// Why it is rejected.
+    pub reason: RejectReason,
+    /// Its event time, in UTC nanoseconds.
+    pub time_ns: i64,
+}
+
+impl RejectedTrade {
+    /// Returns a text for users: what is wrong, and what would be right.
+    #[must_use]
+    pub fn explanation(&self) -> Cow<'static, str> {
+        self.reason.explanation_with_unit(self.time_ns)
+    }
+}
+
 /// The trades of one call: the rejected ones, and the records of each partition.
 pub(crate) struct PartitionedTrades {
-    /// The indexes of the rejected trades, ascending, with the reasons.
-    pub(crate) rejected: Vec<(usize, RejectReason)>,
+    /// The rejected trades, ascending by index.
+    pub(crate) rejected: Vec<RejectedTrade>,
     /// The records of each partition that has any.
     pub(crate) partitions: Vec<PartitionRecords>,
     /// The number of trades that were not rejected.
@@ -59,7 +80,11 @@ pub(crate) fn validate_and_partition_trades(
         let checked = market::validate_trade(trade, now_ns)
             .and_then(|()| route.settings.validate_trade(trade));
         if let Err(reason) = checked {
-            rejected.push((index, reason));
+            rejected.push(RejectedTrade {
+                index,
+                reason,
+                time_ns: trade.time_ns,
+            });
             continue;
         }
         let buffer = &mut buffers[route.partition as usize];

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use clock::{Clock, RetryPolicy, retry};
 use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
-use market::{Instrument, RejectReason, Trade, Venue, VenueSettings};
+use market::{Instrument, MILLISECOND_NS, Trade, Venue, VenueSettings};
 use schemas::TradesTopicRecord;
 use store::BarReader;
 use tokio::sync::Mutex;
 
-use crate::error::IngestError;
+use crate::error::{FixedSettings, IngestError};
 use crate::metrics::IngestMetrics;
-use crate::partitioned::{PartitionRecords, validate_and_partition_trades};
+use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
 use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declared_settings};
 
@@ -42,8 +42,8 @@ pub struct IngestProducer<L, R, C> {
 pub struct AppendResult {
     /// The number of trades that were appended.
     pub accepted: usize,
-    /// The indexes of the rejected trades, ascending, with the reasons.
-    pub rejected: Vec<(usize, RejectReason)>,
+    /// The rejected trades, ascending by index.
+    pub rejected: Vec<RejectedTrade>,
     /// Where the partitions hold the appended trades, ascending by partition. Records of other
     /// writers may lie between them.
     pub appended: Vec<(PartitionId, Range<Offset>)>,
@@ -103,7 +103,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// partition 0 decides, to which every declaration is appended first.
     ///
     /// # Errors
-    /// [`IngestError::Conflict`] if the first declaration fixed another scheme or scope,
+    /// [`IngestError::Conflict`] if the first declaration fixed another scheme, scope or tie order,
     /// [`IngestError::OutOfRange`], and the errors of the log and the store.
     pub async fn declare(
         &self,
@@ -157,10 +157,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         })
     }
 
-    fn count_rejected(&self, rejected: &[(usize, RejectReason)]) {
+    fn count_rejected(&self, rejected: &[RejectedTrade]) {
         let mut counts = BTreeMap::new();
-        for (_, reason) in rejected {
-            *counts.entry(reason.code()).or_default() += 1;
+        for trade in rejected {
+            *counts.entry(trade.reason.code()).or_default() += 1;
         }
         for (code, count) in counts {
             self.metrics.count_rejected(code, count);
@@ -223,7 +223,17 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         for result in join_all(others).await {
             result?;
         }
-        tracing::info!(%venue, ?settings, "venue declared");
+        tracing::info!(
+            %venue,
+            id_scheme = %settings.scheme,
+            id_scope = %settings.scope,
+            ties = %settings.ties,
+            lateness_ms = settings.lateness_ns / MILLISECOND_NS,
+            idle_ms = settings.idle_ns / MILLISECOND_NS,
+            nonpositive_prices = settings.nonpositive_prices,
+            old_times = settings.old_times,
+            "venue declared"
+        );
         self.known_venues.insert_declared(venue, settings);
         Ok(settings)
     }
@@ -292,14 +302,13 @@ fn check_unchanged_ids(
     known: &VenueSettings,
     requested: &VenueSettings,
 ) -> Result<(), IngestError> {
-    if (known.scheme, known.scope) == (requested.scheme, requested.scope) {
+    let [known, requested] = [known, requested].map(FixedSettings::new);
+    if known == requested {
         return Ok(());
     }
     Err(IngestError::Conflict {
         venue: venue.clone(),
-        known_scheme: known.scheme,
-        known_scope: known.scope,
-        requested_scheme: requested.scheme,
-        requested_scope: requested.scope,
+        known,
+        requested,
     })
 }

@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use candlewick_market::{Bar, Decimal, ExactSum, MILLISECOND_NS, Position, Side, Trade, TradeId};
+use candlewick_market::{
+    Bar, Decimal, ExactSum, MILLISECOND_NS, Position, Side, TieOrder, Trade, TradeId,
+};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 fn decimal(text: &str) -> Decimal {
@@ -61,7 +63,7 @@ fn merge(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut whole = bars[0].clone();
             for bar in black_box(&bars) {
-                whole.merge(bar);
+                whole.merge(bar, TieOrder::Id);
             }
             whole
         });

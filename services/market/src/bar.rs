@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::{Decimal, ExactSum, Position, Side, Trade, TradeId, Window};
+use crate::{Decimal, ExactSum, Position, Side, TieOrder, Trade, TradeId, Window};
 
 /// The first or the last trade of a bar, which gives its open or its close.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,20 +33,50 @@ impl EdgeTrade {
         }
     }
 
-    /// Compares two trades in the order that decides open and close: by event time, then by id
-    /// (trades without an id come last), then by scope, then by position in the log.
+    /// Compares two trades in the order that decides open and close: by event time, then as `ties`
+    /// says.
     #[must_use]
-    pub fn cmp_trade_order(&self, other: &Self) -> Ordering {
-        self.time_ns
-            .cmp(&other.time_ns)
-            .then_with(|| (self.id.is_none(), &self.id).cmp(&(other.id.is_none(), &other.id)))
-            .then_with(|| self.scope.cmp(&other.scope))
-            .then_with(|| self.position.cmp(&other.position))
+    pub fn cmp_trade_order(&self, other: &Self, ties: TieOrder) -> Ordering {
+        self.time_ns.cmp(&other.time_ns).then_with(|| {
+            let keys = [self, other].map(|edge| TieKey {
+                id: edge.id.as_ref(),
+                scope: edge.scope.as_deref(),
+                position: edge.position,
+            });
+            keys[0].cmp(&keys[1], ties)
+        })
+    }
+}
+
+/// The values by which trades of equal event time are ordered.
+#[derive(Debug, Clone, Copy)]
+pub struct TieKey<'a, P> {
+    /// The id from the venue, if the venue gives one.
+    pub id: Option<&'a TradeId>,
+    /// The exchange or the file within which the id is unique, if the trade names one.
+    pub scope: Option<&'a str>,
+    /// The position of its record in the log; the offset alone within one epoch.
+    pub position: P,
+}
+
+impl<P: Ord> TieKey<'_, P> {
+    /// Compares two trades of equal event time. In the order of ids those without one come last.
+    #[inline]
+    #[must_use]
+    pub fn cmp(&self, other: &Self, ties: TieOrder) -> Ordering {
+        let by_position = || self.position.cmp(&other.position);
+        match ties {
+            TieOrder::Log => by_position(),
+            TieOrder::Id => (self.id.is_none(), self.id)
+                .cmp(&(other.id.is_none(), other.id))
+                .then_with(|| self.scope.cmp(&other.scope))
+                .then_with(by_position),
+        }
     }
 }
 
 /// The summary of a set of trades. It depends only on the set, not on the order in which the trades
-/// were added: [`Bar::merge`] is associative and commutative.
+/// were added: [`Bar::merge`] is associative and commutative, with one order of ties.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bar {
     /// The first trade by [`EdgeTrade::cmp_trade_order`].
@@ -130,8 +160,15 @@ impl Bar {
         }
     }
 
-    /// Adds the trades of another bar. The two bars must not share a trade.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds the trades of the bar of another window. No trade of one window has the event time of a
+    /// trade of another, so the order of ties does not matter.
+    pub fn merge_other_window(&mut self, other: &Self) {
+        self.merge(other, TieOrder::Log);
+    }
+
+    /// Adds the trades of another bar, where `ties` is the order of trades of equal event time. The
+    /// two bars must not share a trade.
+    pub fn merge(&mut self, other: &Self, ties: TieOrder) {
         if self.trades == 0 || other.trades == 0 {
             let first_append_ns = self.first_append_ns.min(other.first_append_ns);
             let admitted = self.admitted + other.admitted;
@@ -142,10 +179,10 @@ impl Bar {
             self.first_append_ns = first_append_ns;
             return;
         }
-        if other.open.cmp_trade_order(&self.open) == Ordering::Less {
+        if other.open.cmp_trade_order(&self.open, ties) == Ordering::Less {
             self.open.clone_from(&other.open);
         }
-        if other.close.cmp_trade_order(&self.close) == Ordering::Greater {
+        if other.close.cmp_trade_order(&self.close, ties) == Ordering::Greater {
             self.close.clone_from(&other.close);
         }
         self.high = self.high.max(other.high);

@@ -40,7 +40,7 @@ mod trade_identity;
 mod value_domain;
 
 pub use amendment::{Amendment, AmendmentKind};
-pub use bar::{Bar, BarRow, EdgeTrade};
+pub use bar::{Bar, BarRow, EdgeTrade, TieKey};
 pub use day::{DayError, DayStart};
 pub use decimal::{Decimal, DecimalError, POWERS_OF_TEN};
 pub use exact_sum::{ExactSum, ExactSumError, weighted_mean_text};
@@ -52,9 +52,10 @@ pub use retention::{
     AMENDMENT_RETENTION_NS, AMENDMENT_VERDICT_RETENTION_NS, BAR_RETENTION_NS, HORIZON_NS,
     TICK_RETENTION_NS, VERDICT_RETENTION_NS,
 };
-pub use settings::{IdScheme, IdScope, VenueSettings};
+pub use settings::{IdScheme, IdScope, TieOrder, VenueSettings};
 pub use time::{
-    DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, ParseTimeError, SECOND_NS, format_time, parse_time,
+    DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, OLDEST_USUAL_TIME_NS, ParseTimeError, SECOND_NS,
+    describe_plausible_unit, format_time, parse_time,
 };
 pub use trade::{SenderTradeId, Side, Trade};
 pub use trade_id::TradeId;

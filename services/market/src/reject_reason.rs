@@ -1,6 +1,8 @@
 //! Why a record is not counted, and the checks that need only a trade and its append time.
 
-use crate::{MINUTE_NS, Trade};
+use std::borrow::Cow;
+
+use crate::{MINUTE_NS, Trade, describe_plausible_unit};
 
 /// How far the event time of a trade may be after its append time.
 pub const FUTURE_LIMIT_NS: i64 = 5 * MINUTE_NS;
@@ -16,6 +18,8 @@ pub enum RejectReason {
     Misrouted,
     /// The event time is before 1970.
     TimeBefore1970,
+    /// The event time is before 1973, and the settings of the venue do not allow that.
+    TimeBefore1973,
     /// The event time is more than [`FUTURE_LIMIT_NS`] after the append time.
     TimeInFuture,
     /// The quantity is below zero.
@@ -46,11 +50,12 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
         Self::TimeBefore1970,
+        Self::TimeBefore1973,
         Self::TimeInFuture,
         Self::QuantityNegative,
         Self::VenueUnknown,
@@ -74,6 +79,7 @@ impl RejectReason {
             Self::KeyMalformed => "key_malformed",
             Self::Misrouted => "misrouted",
             Self::TimeBefore1970 => "time_before_1970",
+            Self::TimeBefore1973 => "time_before_1973",
             Self::TimeInFuture => "time_in_future",
             Self::QuantityNegative => "quantity_negative",
             Self::VenueUnknown => "venue_unknown",
@@ -98,6 +104,9 @@ impl RejectReason {
             Self::KeyMalformed => "the record's key is not of the form venue:symbol",
             Self::Misrouted => "the record is not in the partition that murmur2 of its key names",
             Self::TimeBefore1970 => "time is before 1970-01-01T00:00:00Z",
+            Self::TimeBefore1973 => {
+                "time is before 1973; the venue's setting old_times would allow it"
+            }
             Self::TimeInFuture => "time is more than 5 minutes ahead of the clock",
             Self::QuantityNegative => "quantity is negative; leave it out for a trade without size",
             Self::VenueUnknown => "the venue has not been declared; put its settings first",
@@ -128,13 +137,31 @@ impl RejectReason {
         }
     }
 
+    /// Returns a text for users about a trade of the event time `time_ns`: the explanation, and the
+    /// unit in which the time would be plausible if it is in the wrong one.
+    #[must_use]
+    pub fn explanation_with_unit(self, time_ns: i64) -> Cow<'static, str> {
+        let is_early = matches!(self, Self::TimeBefore1970 | Self::TimeBefore1973);
+        match describe_plausible_unit(time_ns).filter(|_| is_early) {
+            Some(unit) => format!(
+                "{}; integers are nanoseconds since 1970, and {unit}",
+                self.explanation()
+            )
+            .into(),
+            None => self.explanation().into(),
+        }
+    }
+
     /// Returns the name of the field that is at fault; empty if the whole record is.
     #[must_use]
     pub const fn faulty_field(self) -> &'static str {
         match self {
             Self::Malformed | Self::RefoldRefused | Self::Unstorable => "",
             Self::KeyMalformed | Self::Misrouted => "symbol",
-            Self::TimeBefore1970 | Self::TimeInFuture | Self::BeyondHorizon => "time",
+            Self::TimeBefore1970
+            | Self::TimeBefore1973
+            | Self::TimeInFuture
+            | Self::BeyondHorizon => "time",
             Self::QuantityNegative => "quantity",
             Self::VenueUnknown => "venue",
             Self::PriceNotPositive => "price",
@@ -200,6 +227,23 @@ mod tests {
             assert_eq!(RejectReason::from_code(reason.code()), Some(reason));
         }
         assert_eq!(RejectReason::from_code("late"), None);
+    }
+
+    #[test]
+    fn a_time_in_the_wrong_unit_is_explained() {
+        let explain = |reason: RejectReason, time_ns| reason.explanation_with_unit(time_ns);
+        assert_eq!(
+            explain(RejectReason::TimeBefore1973, 1_709_251_200_000),
+            "time is before 1973; the venue's setting old_times would allow it; integers are \
+             nanoseconds since 1970, and as milliseconds this is 2024-03-01T00:00:00Z"
+        );
+        for (reason, time_ns) in [
+            (RejectReason::TimeBefore1973, 0),
+            (RejectReason::TimeBefore1970, -1),
+            (RejectReason::PriceNotPositive, 1_709_251_200_000),
+        ] {
+            assert_eq!(explain(reason, time_ns), reason.explanation());
+        }
     }
 
     #[test]

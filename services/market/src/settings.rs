@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Amendment, AmendmentKind, RejectReason, SECOND_NS, Trade};
+use crate::{Amendment, AmendmentKind, OLDEST_USUAL_TIME_NS, RejectReason, SECOND_NS, Trade};
 
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,29 @@ impl IdScope {
     }
 }
 
+/// The order of trades of equal event time, which decides the open and the close of a bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TieOrder {
+    /// By id: numbers as numbers, then other ids as bytes, then trades without one; then by scope;
+    /// then by position in the log.
+    Id,
+    /// By position in the log alone, because the ids carry no order.
+    Log,
+}
+
+impl TieOrder {
+    /// Returns the order of venues that declare none: [`TieOrder::Id`] where ids are contiguous
+    /// within the symbol or its day, because these numbers rise as trades happen; else
+    /// [`TieOrder::Log`].
+    #[must_use]
+    pub const fn default_for(scheme: IdScheme, scope: IdScope) -> Self {
+        match (scheme, scope) {
+            (IdScheme::Contiguous, IdScope::Symbol | IdScope::Day) => Self::Id,
+            _ => Self::Log,
+        }
+    }
+}
+
 /// The settings of a venue, in force starting at their position in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueSettings {
@@ -44,6 +67,9 @@ pub struct VenueSettings {
     pub scheme: IdScheme,
     /// What ids are unique within. Only the first settings of the venue can choose it.
     pub scope: IdScope,
+    /// How trades of equal event time are ordered. Only the first settings of the venue can choose
+    /// it.
+    pub ties: TieOrder,
     /// How long a window stays open for late trades after its end, in event time.
     pub lateness_ns: i64,
     /// How long a symbol may have no trades before its watermark advances with the append times of
@@ -51,17 +77,22 @@ pub struct VenueSettings {
     pub idle_ns: i64,
     /// Whether prices of zero and below are accepted, as for spreads and some futures.
     pub nonpositive_prices: bool,
+    /// Whether event times before [`OLDEST_USUAL_TIME_NS`] are accepted.
+    pub old_times: bool,
 }
 
 impl Default for VenueSettings {
-    /// Returns unique ids within the symbol, 2 s of lateness, 5 s until idle, prices above zero.
+    /// Returns unique ids within the symbol, ties in the order of the log, 2 s of lateness, 5 s
+    /// until idle, prices above zero, times from 1973 on.
     fn default() -> Self {
         Self {
             scheme: IdScheme::Unique,
             scope: IdScope::Symbol,
+            ties: TieOrder::Log,
             lateness_ns: 2 * SECOND_NS,
             idle_ns: 5 * SECOND_NS,
             nonpositive_prices: false,
+            old_times: false,
         }
     }
 }
@@ -70,7 +101,7 @@ impl VenueSettings {
     /// The greatest lateness and idle time: one day.
     pub const MAX_WAIT_NS: i64 = crate::DAY_NS;
 
-    /// Checks that the price, id and scope of a trade are what these settings allow.
+    /// Checks that the time, price, id and scope of a trade are what these settings allow.
     ///
     /// # Errors
     /// [`RejectReason`], which names what the settings do not allow.
@@ -78,7 +109,7 @@ impl VenueSettings {
         if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
             return Err(RejectReason::PriceNotPositive);
         }
-        self.validate_id(trade)
+        self.validate_time_and_id(trade)
     }
 
     /// Checks that an edit or a cancel is what these settings allow, and that it names a trade.
@@ -92,7 +123,7 @@ impl VenueSettings {
     ) -> Result<(), RejectReason> {
         match amendment.kind {
             AmendmentKind::Edit => self.validate_trade(trade)?,
-            AmendmentKind::Cancel => self.validate_id(trade)?,
+            AmendmentKind::Cancel => self.validate_time_and_id(trade)?,
         }
         if amendment.target_position.is_none() && self.trade_identity(trade).is_none() {
             return Err(RejectReason::TargetMissing);
@@ -100,7 +131,10 @@ impl VenueSettings {
         Ok(())
     }
 
-    fn validate_id(&self, trade: &Trade) -> Result<(), RejectReason> {
+    fn validate_time_and_id(&self, trade: &Trade) -> Result<(), RejectReason> {
+        if trade.time_ns < OLDEST_USUAL_TIME_NS && !self.old_times {
+            return Err(RejectReason::TimeBefore1973);
+        }
         match (self.scheme, &trade.id) {
             (IdScheme::Contiguous, None) => return Err(RejectReason::IdMissing),
             (IdScheme::Contiguous, Some(id)) if id.as_number().is_none() => {
@@ -118,13 +152,14 @@ impl VenueSettings {
         Ok(())
     }
 
-    /// Returns the settings after a later record of settings: its values, but the id scheme and
-    /// scope of these.
+    /// Returns the settings after a later record of settings: its values, but the id scheme, the
+    /// scope and the order of ties of these.
     #[must_use]
     pub const fn updated_except_id_rules(&self, later: &Self) -> Self {
         Self {
             scheme: self.scheme,
             scope: self.scope,
+            ties: self.ties,
             ..*later
         }
     }
@@ -166,11 +201,12 @@ macro_rules! impl_names {
 
 impl_names!(IdScheme { Contiguous = "contiguous", Unique = "unique", None = "none" });
 impl_names!(IdScope { Symbol = "symbol", Day = "day", Exchange = "exchange", File = "file" });
+impl_names!(TieOrder { Id = "id", Log = "log" });
 
 #[cfg(test)]
 mod tests {
-    use super::{IdScheme, IdScope, VenueSettings};
-    use crate::{RejectReason, Trade, TradeId};
+    use super::{IdScheme, IdScope, TieOrder, VenueSettings};
+    use crate::{Amendment, AmendmentKind, OLDEST_USUAL_TIME_NS, RejectReason, Trade, TradeId};
 
     fn validate(
         settings: VenueSettings,
@@ -178,15 +214,19 @@ mod tests {
         id: &str,
         scope: &str,
     ) -> Result<(), RejectReason> {
-        settings.validate_trade(&Trade {
-            time_ns: 0,
+        settings.validate_trade(&trade(OLDEST_USUAL_TIME_NS, price, id, scope))
+    }
+
+    fn trade(time_ns: i64, price: &str, id: &str, scope: &str) -> Trade {
+        Trade {
+            time_ns,
             price: price.parse().unwrap(),
             quantity: None,
             side: None,
             id: TradeId::parse(id).ok(),
             scope: (!scope.is_empty()).then(|| scope.into()),
             sender: None,
-        })
+        }
     }
 
     #[test]
@@ -196,6 +236,9 @@ mod tests {
         }
         for scope in IdScope::ALL {
             assert_eq!(scope.name().parse(), Ok(*scope));
+        }
+        for ties in TieOrder::ALL {
+            assert_eq!(ties.name().parse(), Ok(*ties));
         }
         let error = "uuid".parse::<IdScheme>().unwrap_err();
         assert_eq!(error, "\"uuid\" is not one of contiguous, unique, none");
@@ -259,21 +302,71 @@ mod tests {
     }
 
     #[test]
-    fn later_settings_change_neither_scheme_nor_scope() {
+    fn ids_decide_ties_by_default_only_where_they_rise_as_trades_happen() {
+        for scheme in IdScheme::ALL.iter().copied() {
+            for scope in IdScope::ALL.iter().copied() {
+                let rises = scheme == IdScheme::Contiguous
+                    && matches!(scope, IdScope::Symbol | IdScope::Day);
+                let expected = if rises { TieOrder::Id } else { TieOrder::Log };
+                assert_eq!(TieOrder::default_for(scheme, scope), expected);
+            }
+        }
+        let default = VenueSettings::default();
+        assert_eq!(
+            default.ties,
+            TieOrder::default_for(default.scheme, default.scope)
+        );
+    }
+
+    #[test]
+    fn times_before_1973_need_the_setting_old_times() {
+        let amendment = |kind| Amendment {
+            id: TradeId::Number(1),
+            kind,
+            target_position: None,
+        };
+        for (time_ns, old_times, accepted) in [
+            (OLDEST_USUAL_TIME_NS, false, true),
+            (OLDEST_USUAL_TIME_NS - 1, false, false),
+            (0, false, false),
+            (0, true, true),
+        ] {
+            let settings = VenueSettings {
+                old_times,
+                ..VenueSettings::default()
+            };
+            let trade = trade(time_ns, "1", "7", "");
+            let expected = match accepted {
+                true => Ok(()),
+                false => Err(RejectReason::TimeBefore1973),
+            };
+            assert_eq!(settings.validate_trade(&trade), expected, "{time_ns}");
+            for kind in [AmendmentKind::Edit, AmendmentKind::Cancel] {
+                let found = settings.validate_amendment(&amendment(kind), &trade);
+                assert_eq!(found, expected, "{time_ns} {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn later_settings_change_neither_scheme_nor_scope_nor_ties() {
         let first = VenueSettings {
             scheme: IdScheme::None,
             scope: IdScope::Day,
+            ties: TieOrder::Id,
             ..VenueSettings::default()
         };
         let later = VenueSettings {
             lateness_ns: 1,
             idle_ns: 2,
             nonpositive_prices: true,
+            old_times: true,
             ..VenueSettings::default()
         };
         let expected = VenueSettings {
             scheme: IdScheme::None,
             scope: IdScope::Day,
+            ties: TieOrder::Id,
             ..later
         };
         assert_eq!(first.updated_except_id_rules(&later), expected);

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::{Bar, Decimal, Position, Side, Trade, TradeId};
+use crate::{Bar, Decimal, Position, Side, TieOrder, Trade, TradeId};
 
 /// A trade with its position in the log and its append time.
 pub(crate) type Delivery = (Trade, Position, i64);
@@ -63,14 +63,19 @@ pub(crate) fn deliveries(
     })
 }
 
+/// Draws an order of ties.
+pub(crate) fn tie_orders() -> impl Strategy<Value = TieOrder> {
+    prop::sample::select(TieOrder::ALL)
+}
+
 /// Returns the bar of some trades, merged one by one.
-pub(crate) fn fold_bar(deliveries: &[Delivery]) -> Bar {
+pub(crate) fn fold_bar(deliveries: &[Delivery], ties: TieOrder) -> Bar {
     let mut bars = deliveries
         .iter()
         .map(|(trade, position, append_ns)| Bar::from_trade(trade, *position, *append_ns));
     let first = bars.next().unwrap();
     bars.fold(first, |mut bar, other| {
-        bar.merge(&other);
+        bar.merge(&other, ties);
         bar
     })
 }

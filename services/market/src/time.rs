@@ -13,6 +13,34 @@ pub const HOUR_NS: i64 = 60 * MINUTE_NS;
 /// A UTC day in nanoseconds.
 pub const DAY_NS: i64 = 24 * HOUR_NS;
 
+/// The start of 1973. Earlier event times need the venue's setting `old_times`: they are mostly
+/// integers in another unit than nanoseconds, and the nanoseconds since 1970 that a clock of any
+/// unit reads up to 2100 are earlier.
+pub const OLDEST_USUAL_TIME_NS: i64 = 3 * 365 * DAY_NS + DAY_NS;
+
+/// The end of the times that are plausible for an integer in another unit: the start of 2100.
+const END_OF_PLAUSIBLE_TIMES_NS: i64 = 47_482 * DAY_NS;
+
+/// The units that an integer time may be in by mistake, with their nanoseconds.
+const OTHER_UNITS: [(&str, i64); 3] = [
+    ("seconds", SECOND_NS),
+    ("milliseconds", MILLISECOND_NS),
+    ("microseconds", 1_000),
+];
+
+/// Describes the unit in which an integer time would lie between 1973 and 2100, such as
+/// `as milliseconds this is 2024-03-01T00:00:00Z`. Returns `None` if there is no such unit, or if
+/// the integer is plausible as nanoseconds.
+#[must_use]
+pub fn describe_plausible_unit(time: i64) -> Option<String> {
+    OTHER_UNITS.into_iter().find_map(|(unit, unit_ns)| {
+        let time_ns = time.checked_mul(unit_ns)?;
+        (OLDEST_USUAL_TIME_NS..END_OF_PLAUSIBLE_TIMES_NS)
+            .contains(&time_ns)
+            .then(|| format!("as {unit} this is {}", format_time(time_ns)))
+    })
+}
+
 /// A text that is not a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -49,7 +77,10 @@ pub fn format_time(time_ns: i64) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{format_time, parse_time};
+    use super::{
+        END_OF_PLAUSIBLE_TIMES_NS, OLDEST_USUAL_TIME_NS, OTHER_UNITS, describe_plausible_unit,
+        format_time, parse_time,
+    };
 
     proptest! {
         #[test]
@@ -71,6 +102,54 @@ mod tests {
                 prop_assert!(time_ns >= 0);
             }
             prop_assert_eq!(parse_time(&format_time(time_ns)).is_ok(), time_ns >= 0);
+        }
+    }
+
+    #[test]
+    fn an_integer_in_another_unit_is_recognized() {
+        assert_eq!(format_time(OLDEST_USUAL_TIME_NS), "1973-01-01T00:00:00Z");
+        let end = format_time(END_OF_PLAUSIBLE_TIMES_NS);
+        assert_eq!(end, "2100-01-01T00:00:00Z");
+        let cases = [
+            (1_709_251_200, "seconds", "2024-03-01T00:00:00Z"),
+            (1_709_251_200_000, "milliseconds", "2024-03-01T00:00:00Z"),
+            (
+                1_709_251_200_500_000,
+                "microseconds",
+                "2024-03-01T00:00:00.5Z",
+            ),
+        ];
+        for (time, unit, expected) in cases {
+            let expected = format!("as {unit} this is {expected}");
+            assert_eq!(describe_plausible_unit(time), Some(expected));
+        }
+        for time in [
+            i64::MIN,
+            -1,
+            0,
+            1,
+            1_000_000,
+            1_709_251_200_000_000_000,
+            i64::MAX,
+        ] {
+            assert_eq!(describe_plausible_unit(time), None, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_time_of_this_century_is_never_taken_for_nanoseconds_and_has_one_unit() {
+        for (_, unit_ns) in OTHER_UNITS {
+            for time_ns in [OLDEST_USUAL_TIME_NS, END_OF_PLAUSIBLE_TIMES_NS - unit_ns] {
+                let time = time_ns / unit_ns;
+                assert!(time < OLDEST_USUAL_TIME_NS, "{time}");
+                let units = OTHER_UNITS.iter().filter(|(_, other_ns)| {
+                    let other = time.checked_mul(*other_ns);
+                    other.is_some_and(|time_ns| {
+                        (OLDEST_USUAL_TIME_NS..END_OF_PLAUSIBLE_TIMES_NS).contains(&time_ns)
+                    })
+                });
+                assert_eq!(units.count(), 1, "{time}");
+            }
         }
     }
 

@@ -65,8 +65,8 @@ pub struct ReplayArgs {
     /// The largest number of trades in a request, up to 50000
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub(crate) batch: u32,
-    /// The number of concurrent requests, up to 64; with more than one, trades without ids may
-    /// be reordered
+    /// The number of concurrent requests, up to 64; a venue whose trades of equal time have the
+    /// order of the log (ties: log) is sent one request after the other
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) connections: u32,
     /// How long to retry while the process does not answer, such as 30s, 10m or 12h

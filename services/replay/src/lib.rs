@@ -23,6 +23,7 @@ mod arguments;
 mod binance;
 mod cells;
 mod chunk;
+mod chunk_order;
 mod conflict_lines;
 mod conflicts;
 mod format;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
+use crate::chunk_order::ChunkOrder;
 use crate::progress::{ProgressDisplay, StatusPrinter};
 use crate::reader_thread::{ReaderThread, ReaderThreadOutcome};
 use crate::resume_point::ResumePoint;
@@ -54,11 +55,14 @@ impl ReplayPipeline<'_> {
                 let timer = reader_timer.expect("there is one more timer than senders");
                 reader.run(self.tape_count, &timer, self.stop, &chunk_sender)
             });
+            let order = Arc::new(ChunkOrder::new());
             let chunks = Arc::new(Mutex::new(chunks));
             for timer in timers {
                 let (chunks, outcomes) = (Arc::clone(&chunks), outcome_sender.clone());
+                let order = Arc::clone(&order);
                 scope.spawn(move || {
-                    send_chunks(self.connection, &timer, self.stop, &chunks, &outcomes);
+                    let connection = self.connection;
+                    send_chunks(connection, &order, &timer, self.stop, &chunks, &outcomes);
                 });
             }
             // Each channel closes once the threads that use it have ended.

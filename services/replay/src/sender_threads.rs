@@ -3,9 +3,11 @@
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Mutex, PoisonError};
 
+use market::TieOrder;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::{TradeOrigin, TradesChunk, TradesRequest};
+use crate::chunk_order::ChunkOrder;
 use crate::problems::LineProblem;
 use crate::server_connection::ServerConnection;
 use crate::thread_timer::ThreadTimer;
@@ -29,6 +31,7 @@ pub(crate) struct ChunkAcknowledgement {
 /// cancelled.
 pub(crate) fn send_chunks(
     connection: &ServerConnection<'_>,
+    order: &ChunkOrder,
     timer: &ThreadTimer,
     stop: &CancellationToken,
     chunks: &Mutex<Receiver<TradesChunk>>,
@@ -39,8 +42,11 @@ pub(crate) fn send_chunks(
         let Ok(chunk) = next else {
             return;
         };
-        let outcome = send_chunk(connection, timer, &chunk);
+        let outcome = send_chunk(connection, order, timer, stop, &chunk);
         let is_failed = outcome.is_err();
+        if !is_failed {
+            order.record_acknowledged(chunk.sequence);
+        }
         // The cause is passed on before the other senders stop, which fail then as well.
         let is_received = outcomes.send(outcome).is_ok();
         if is_failed || !is_received {
@@ -51,7 +57,9 @@ pub(crate) fn send_chunks(
 
 fn send_chunk(
     connection: &ServerConnection<'_>,
+    order: &ChunkOrder,
     timer: &ThreadTimer,
+    stop: &CancellationToken,
     chunk: &TradesChunk,
 ) -> anyhow::Result<ChunkAcknowledgement> {
     let mut acknowledged = ChunkAcknowledgement {
@@ -62,6 +70,9 @@ fn send_chunk(
         bytes_read: chunk.bytes_read,
     };
     for request in &chunk.requests {
+        if connection.declare_venue(&request.venue, timer)? == TieOrder::Log {
+            order.wait_for_turn(chunk.sequence, timer, stop);
+        }
         let answer = connection.send_trades_batch(request, timer)?;
         acknowledged.count_trades(request);
         acknowledged.appended.extend(&answer.appended);

@@ -1,13 +1,13 @@
 //! Requests that are retried until the server serves them.
 
 use std::cell::Cell;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clock::RetryPolicy;
-use market::Venue;
+use market::{TieOrder, Venue};
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::TradesRequest;
@@ -37,7 +37,8 @@ pub(crate) struct ServerConnection<'a> {
     log_id: String,
     id_scheme_and_scope: IdSchemeAndScope,
     settings: RetrySettings<'a>,
-    declared_venues: Mutex<HashSet<Venue>>,
+    /// The declared venues, with the order of trades of equal event time.
+    declared_venues: Mutex<HashMap<Venue, TieOrder>>,
 }
 
 /// How long requests are retried, and where outages are reported.
@@ -78,7 +79,7 @@ impl<'a> ServerConnection<'a> {
         &self.log_id
     }
 
-    /// Sends trades until each is acknowledged or rejected. Declares their venue before.
+    /// Sends trades of a declared venue until each is acknowledged or rejected.
     ///
     /// # Errors
     /// If the server rejects the request as a whole, is unavailable for too long, or has another
@@ -88,7 +89,6 @@ impl<'a> ServerConnection<'a> {
         request: &TradesRequest,
         timer: &ThreadTimer,
     ) -> anyhow::Result<SubmissionResponseJson> {
-        self.declare_venue(&request.venue, timer)?;
         let answer = self.retry_while_same_log(timer, || {
             let sent = self.server.send_trades_batch(&request.body);
             sent.map_err(|error| add_hint(error, 413, TOO_LARGE_HINT))
@@ -117,26 +117,37 @@ impl<'a> ServerConnection<'a> {
         self.retry_while_same_log(timer, || self.server.list_duplicates(query))
     }
 
-    fn declare_venue(&self, venue: &Venue, timer: &ThreadTimer) -> anyhow::Result<()> {
+    /// Declares a venue once. Returns the order of its trades of equal event time.
+    ///
+    /// # Errors
+    /// If the venue is declared with other id rules, or the server is unavailable for too long.
+    pub(crate) fn declare_venue(
+        &self,
+        venue: &Venue,
+        timer: &ThreadTimer,
+    ) -> anyhow::Result<TieOrder> {
         // Locked during the call: no other thread sends trades of a venue before it is declared.
         let mut declared = self
             .declared_venues
             .lock()
             .expect("no holder of this lock panics");
-        if declared.contains(venue) {
-            return Ok(());
+        if let Some(ties) = declared.get(venue) {
+            return Ok(*ties);
         }
-        self.retry_while_same_log(timer, || {
-            let (scheme, scope) = (
-                self.id_scheme_and_scope.scheme,
-                self.id_scheme_and_scope.scope,
-            );
-            let declared = self.server.declare_venue(venue, scheme, scope);
-            declared.map_err(|error| add_hint(error, 409, OTHER_ID_RULES_HINT))
-        })
-        .with_context(|| format!("cannot declare the venue {venue}"))?;
-        declared.insert(venue.clone());
-        Ok(())
+        let settings = self
+            .retry_while_same_log(timer, || {
+                let (scheme, scope) = (
+                    self.id_scheme_and_scope.scheme,
+                    self.id_scheme_and_scope.scope,
+                );
+                let declared = self.server.declare_venue(venue, scheme, scope);
+                declared.map_err(|error| add_hint(error, 409, OTHER_ID_RULES_HINT))
+            })
+            .with_context(|| format!("cannot declare the venue {venue}"))?;
+        // The careful order, should a later server have others.
+        let ties = settings.ties.parse().unwrap_or(TieOrder::Log);
+        declared.insert(venue.clone(), ties);
+        Ok(ties)
     }
 
     /// Retries `call`, unless the server has another log after an outage: that log does not hold

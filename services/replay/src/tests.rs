@@ -36,6 +36,8 @@ struct ServerScript {
     posts: usize,
     venue_settings: HashMap<String, String>,
     trades: Vec<(Instrument, Trade)>,
+    /// The order of trades of equal event time of every venue.
+    ties: Option<&'static str>,
 }
 
 type SharedScript = Arc<Mutex<ServerScript>>;
@@ -90,8 +92,13 @@ async fn put_settings(
             (StatusCode::CONFLICT, problem.to_owned())
         }
         _ => {
-            script.venue_settings.insert(venue, body);
-            (StatusCode::OK, String::new())
+            script.venue_settings.insert(venue.clone(), body);
+            let ties = script.ties.unwrap_or("id");
+            let settings = format!(
+                r#"{{"venue":"{venue}","id_scheme":"unique","id_scope":"symbol","ties":"{ties}",
+                "lateness_ms":0,"idle_ms":0,"nonpositive_prices":false,"old_times":false}}"#
+            );
+            (StatusCode::OK, settings)
         }
     }
 }
@@ -233,6 +240,28 @@ fn every_trade_arrives_despite_failures_of_the_server() {
             r#"{"id_scheme":"contiguous","id_scope":"symbol"}"#
         );
     }
+}
+
+#[test]
+fn trades_of_a_symbol_stay_in_order_where_the_log_orders_ties() {
+    let server = start_server(ServerScript {
+        is_unreliable: true,
+        ties: Some("log"),
+        ..ServerScript::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let tape = write_tape(folder.path(), "A-trades-1.csv", 200);
+    let options = ["--batch", "3", "--connections", "8"];
+    run_replay(&server, folder.path(), &[&tape], &options).unwrap();
+    let mut ids = Vec::new();
+    for (_, trade) in &server.script.lock().unwrap().trades {
+        let id = trade.id.as_ref().unwrap().as_number().unwrap();
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    assert_eq!(ids.len(), 198);
+    assert!(ids.is_sorted(), "{ids:?}");
 }
 
 #[test]

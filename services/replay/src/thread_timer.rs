@@ -38,6 +38,15 @@ impl ThreadTimer {
         self.runtime.block_on(stop.run_until_cancelled(sleep));
     }
 
+    /// Blocks the thread until `future` ends; `None` if `stop` is cancelled first.
+    pub(crate) fn block_on<T>(
+        &self,
+        future: impl Future<Output = T>,
+        stop: &CancellationToken,
+    ) -> Option<T> {
+        self.runtime.block_on(stop.run_until_cancelled(future))
+    }
+
     /// Calls `operation` until it succeeds, `should_retry` returns false, or the limit of `policy`
     /// is reached, and blocks the thread in between. `None` if `stop` was cancelled meanwhile.
     ///

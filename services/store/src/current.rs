@@ -16,7 +16,7 @@ mod unmatched;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use market::{HORIZON_NS, Position, VenueSettings};
+use market::{HORIZON_NS, Position, TieKey, TieOrder, VenueSettings};
 
 pub use self::amendment_index::AmendmentIndex;
 pub use self::conflict::{DuplicateComparison, DuplicateTick, TradeField, differing_fields};
@@ -145,7 +145,8 @@ impl TickClassifier {
 ///
 /// If `ticks` has one tick of an event time, it must have all of them. Ticks may be in any order;
 /// `excluded` must be in the order of the store: by epoch, then first offset. The trades are
-/// returned in the order of [`market::EdgeTrade::cmp_trade_order`]: time, id, scope, position.
+/// returned in the order of [`market::EdgeTrade::cmp_trade_order`]: by time, then as the settings
+/// order ties.
 #[must_use]
 pub fn trades_current(
     ticks: Vec<Tick>,
@@ -191,7 +192,7 @@ pub fn trades_admitted_and_current(
         first_append_ns: ticks.iter().map(|tick| tick.append_time_ns).min(),
     };
     ticks.retain_mut(|tick| amendments.apply(tick, settings));
-    ticks.sort_by(cmp_trade_order);
+    ticks.sort_by(|left, right| cmp_trade_order(left, right, settings.ties));
     (admitted, ticks)
 }
 
@@ -208,11 +209,14 @@ pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<Ti
 
 /// Compares ticks in the order of [`market::EdgeTrade::cmp_trade_order`], without creating edge
 /// trades.
-fn cmp_trade_order(left: &Tick, right: &Tick) -> Ordering {
-    let key = |tick: &Tick| (tick.trade.time_ns, tick.trade.id.is_none());
-    key(left)
-        .cmp(&key(right))
-        .then_with(|| left.trade.id.cmp(&right.trade.id))
-        .then_with(|| left.trade.scope.cmp(&right.trade.scope))
-        .then_with(|| left.position.cmp(&right.position))
+fn cmp_trade_order(left: &Tick, right: &Tick, ties: TieOrder) -> Ordering {
+    let by_time = left.trade.time_ns.cmp(&right.trade.time_ns);
+    by_time.then_with(|| {
+        let keys = [left, right].map(|tick| TieKey {
+            id: tick.trade.id.as_ref(),
+            scope: tick.trade.scope.as_deref(),
+            position: tick.position,
+        });
+        keys[0].cmp(&keys[1], ties)
+    })
 }

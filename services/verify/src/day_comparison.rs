@@ -206,7 +206,7 @@ impl DayComparer<'_> {
         // If all trades were cancelled, the edges of the bar are at its own start, not at theirs.
         let mut bar = Bar::empty(row.window.start_ns, 0, i64::MAX);
         for child in children {
-            bar.merge(&child.bar);
+            bar.merge_other_window(&child.bar);
         }
         if bar != row.bar {
             let source = format!("its {} bars have", first.window.interval);

@@ -1,6 +1,6 @@
 //! Refolds the ticks of one day in the simplest way: trade by trade, every interval separately.
 
-use market::{Bar, DAY_NS, Interval, Position, Window};
+use market::{Bar, DAY_NS, Interval, Position, TieOrder, Window};
 use store::Tick;
 
 /// The bar of one window, folded from its ticks.
@@ -18,6 +18,8 @@ pub(crate) struct RefoldedBar {
 /// The bars of one instrument and one UTC day.
 #[derive(Debug)]
 pub(crate) struct DayFold {
+    /// The order of trades of equal event time.
+    ties: TieOrder,
     day_ns: i64,
     /// By interval, then by the window's index within the day.
     windows: [Vec<Option<RefoldedBar>>; Interval::ALL.len()],
@@ -27,6 +29,7 @@ impl DayFold {
     /// Creates a fold without ticks.
     pub(crate) fn new() -> Self {
         Self {
+            ties: TieOrder::Id,
             day_ns: 0,
             windows: Interval::ALL.map(|interval| {
                 let windows = DAY_NS / interval.length_ns();
@@ -35,22 +38,25 @@ impl DayFold {
         }
     }
 
-    /// Starts a day. All bars of the day before must have been taken.
-    pub(crate) const fn start_day(&mut self, day_ns: i64) {
+    /// Starts a day of a symbol whose trades of equal event time have the order `ties`. All bars of
+    /// the day before must have been taken.
+    pub(crate) const fn start_day(&mut self, day_ns: i64, ties: TieOrder) {
         self.day_ns = day_ns;
+        self.ties = ties;
     }
 
     /// Adds a trade of the day, with its edits applied. A cancelled trade counts as admitted, and
     /// its append time counts.
     pub(crate) fn add_trade(&mut self, tick: &Tick, is_cancelled: bool) {
         let trade_bar = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
+        let ties = self.ties;
         for refolded in self.bars_of_tick(tick) {
             if is_cancelled {
                 let first_append_ns = refolded.bar.first_append_ns;
                 refolded.bar.first_append_ns = first_append_ns.min(tick.append_time_ns);
                 refolded.bar.admitted += 1;
             } else {
-                refolded.bar.merge(&trade_bar);
+                refolded.bar.merge(&trade_bar, ties);
             }
             refolded.newest = refolded.newest.max(tick.position);
             refolded.trades += 1;

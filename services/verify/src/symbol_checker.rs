@@ -151,7 +151,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         day_ns: i64,
         slices: &mut TickSliceReader,
     ) -> Result<Vec<UnmatchedDuplicate>, StoreError> {
-        self.fold.start_day(day_ns);
+        self.fold.start_day(day_ns, checked.settings.ties);
         let mut unmatched = Vec::new();
         while let Some((slice, ticks)) = slices.next_slice_of_day(day_ns).await? {
             unmatched.extend(

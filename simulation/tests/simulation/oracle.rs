@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
 use market::{
-    Amendment, Bar, BarRow, DAY_NS, Instrument, Interval, Position, Trade, Venue, VenueSettings,
-    Window,
+    Amendment, Bar, BarRow, DAY_NS, Instrument, Interval, Position, TieOrder, Trade, Venue,
+    VenueSettings, Window,
 };
 use schemas::TradesTopicRecord;
 
@@ -186,6 +186,7 @@ impl Oracle {
                 let settings = known.map_or(settings, |known| VenueSettings {
                     scheme: known.scheme,
                     scope: known.scope,
+                    ties: known.ties,
                     ..settings
                 });
                 self.venues.insert(venue, settings);
@@ -288,9 +289,9 @@ impl Oracle {
     }
 }
 
-fn merge_into(sum: &mut Option<Bar>, bar: Option<&Bar>) {
+fn merge_into(sum: &mut Option<Bar>, bar: Option<&Bar>, ties: TieOrder) {
     match (sum, bar) {
-        (Some(sum), Some(bar)) => sum.merge(bar),
+        (Some(sum), Some(bar)) => sum.merge(bar, ties),
         (none @ None, Some(bar)) => *none = Some(bar.clone()),
         (_, None) => {}
     }

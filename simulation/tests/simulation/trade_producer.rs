@@ -6,8 +6,8 @@ mod amendments;
 use bytes::Bytes;
 use eventlog::NewRecord;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderTradeId, Side, Trade,
-    TradeId, VenueSettings,
+    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderTradeId, Side, TieOrder,
+    Trade, TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
 
@@ -55,9 +55,11 @@ impl ProducerRecordGenerator {
             let settings = VenueSettings {
                 scheme,
                 scope,
+                ties: *random.choose(TieOrder::ALL),
                 lateness_ns: i64::try_from(random.below(90)).unwrap() * SECOND_NS,
                 idle_ns: i64::try_from(random.below(4) + 1).unwrap() * SECOND_NS,
                 nonpositive_prices: random.one_in(2),
+                old_times: random.one_in(2),
             };
             let known = instruments
                 .iter()
@@ -204,6 +206,7 @@ impl ProducerRecordGenerator {
             14 => back(3 * market::DAY_NS),
             15 => START_NS * 2,
             16 => -1,
+            26 => self.time_ns / 1_000,
             17..=25 => self.time_ns / MINUTE_NS * MINUTE_NS,
             _ => self.time_ns,
         }
@@ -241,6 +244,7 @@ impl ProducerRecordGenerator {
         let (instrument, settings, _) = self.random.choose(&self.instruments);
         let changed = VenueSettings {
             scheme: *self.random.choose(&[settings.scheme, IdScheme::None]),
+            ties: *self.random.choose(TieOrder::ALL),
             lateness_ns: i64::try_from(self.random.below(200)).unwrap() * SECOND_NS,
             idle_ns: i64::try_from(self.random.below(8) + 1).unwrap() * SECOND_NS,
             ..*settings

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use market::{BarRow, Decimal, EdgeTrade, Interval, POWERS_OF_TEN, Side};
+use market::{BarRow, Decimal, EdgeTrade, Interval, POWERS_OF_TEN, Side, TieOrder};
 use num_bigint::BigInt;
 
 use super::CountedTrade;
@@ -63,10 +63,11 @@ impl OracleBar {
     fn add_trade(&mut self, counted: &CountedTrade) {
         let trade = &counted.trade;
         let edge = EdgeTrade::from_trade(trade, counted.position);
-        if order_in_bar(&edge) < order_in_bar(&self.open) {
+        let ties = counted.ties;
+        if order_in_bar(&edge, ties) < order_in_bar(&self.open, ties) {
             self.open = edge.clone();
         }
-        if order_in_bar(&edge) > order_in_bar(&self.close) {
+        if order_in_bar(&edge, ties) > order_in_bar(&self.close, ties) {
             self.close = edge;
         }
         self.high = self.high.max(trade.price);
@@ -122,16 +123,11 @@ impl OracleBar {
     }
 }
 
-/// Returns the key that orders trades within a bar: time, id (none last), scope, position in the
-/// log.
-fn order_in_bar(edge: &EdgeTrade) -> impl Ord + '_ {
-    (
-        edge.time_ns,
-        edge.id.is_none(),
-        &edge.id,
-        &edge.scope,
-        edge.position,
-    )
+/// Returns the key that orders trades within a bar: time, then, unless the log alone decides, id
+/// (none last) and scope; then the position in the log.
+fn order_in_bar(edge: &EdgeTrade, ties: TieOrder) -> impl Ord + '_ {
+    let by_id = (ties == TieOrder::Id).then_some((edge.id.is_none(), &edge.id, &edge.scope));
+    (edge.time_ns, by_id, edge.position)
 }
 
 /// Returns the compared values of an edge trade as text.

@@ -4,7 +4,8 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use market::{
-    Bar, Decimal, EdgeTrade, ExactSum, Interval, MINUTE_NS, Position, Side, Trade, TradeId,
+    Bar, Decimal, EdgeTrade, ExactSum, Interval, MINUTE_NS, Position, Side, TieKey, TieOrder,
+    Trade, TradeId,
 };
 
 /// The first or the last trade, with its price as a mantissa at the accumulator's scale.
@@ -24,6 +25,8 @@ struct ScaledEdgeTrade {
 /// the sum is empty.
 #[derive(Debug, Clone)]
 pub(crate) struct MinuteAccumulator {
+    /// The order of trades of equal event time.
+    ties: TieOrder,
     /// The minute `[start, start + 1m)`; `i64::MAX` if there is none.
     start_ns: i64,
     /// Trades appended later than this are beyond the horizon of the minute's hour.
@@ -66,12 +69,20 @@ const NO_EDGE: ScaledEdgeTrade = ScaledEdgeTrade {
 impl ScaledEdgeTrade {
     /// Compares as [`EdgeTrade::cmp_trade_order`] does, within one epoch.
     #[inline]
-    fn compare_trade_order(&self, trade: &Trade, offset: u64) -> Ordering {
-        self.time_ns
-            .cmp(&trade.time_ns)
-            .then_with(|| (self.id.is_none(), &self.id).cmp(&(trade.id.is_none(), &trade.id)))
-            .then_with(|| self.scope.cmp(&trade.scope))
-            .then_with(|| self.offset.cmp(&offset))
+    fn compare_trade_order(&self, trade: &Trade, offset: u64, ties: TieOrder) -> Ordering {
+        self.time_ns.cmp(&trade.time_ns).then_with(|| {
+            let own = TieKey {
+                id: self.id.as_ref(),
+                scope: self.scope.as_deref(),
+                position: self.offset,
+            };
+            let other = TieKey {
+                id: trade.id.as_ref(),
+                scope: trade.scope.as_deref(),
+                position: offset,
+            };
+            own.cmp(&other, ties)
+        })
     }
 
     #[inline]
@@ -86,8 +97,9 @@ impl ScaledEdgeTrade {
 
 impl MinuteAccumulator {
     /// Returns an accumulator without a minute.
-    pub(crate) const fn new() -> Self {
+    pub(crate) const fn new(ties: TieOrder) -> Self {
         Self {
+            ties,
             start_ns: i64::MAX,
             horizon_end_ns: i64::MAX,
             trades: 0,
@@ -194,9 +206,9 @@ impl MinuteAccumulator {
             self.close.set_trade(trade, offset, price);
             return;
         }
-        if self.close.compare_trade_order(trade, offset) == Ordering::Less {
+        if self.close.compare_trade_order(trade, offset, self.ties) == Ordering::Less {
             self.close.set_trade(trade, offset, price);
-        } else if self.open.compare_trade_order(trade, offset) == Ordering::Greater {
+        } else if self.open.compare_trade_order(trade, offset, self.ties) == Ordering::Greater {
             self.open.set_trade(trade, offset, price);
         }
     }
@@ -265,7 +277,7 @@ impl MinuteAccumulator {
             horizon_end_ns: self.horizon_end_ns,
             price_scale: self.price_scale,
             quantity_scale: self.quantity_scale,
-            ..Self::new()
+            ..Self::new(self.ties)
         };
         Some(minute_bar)
     }

@@ -73,7 +73,9 @@ impl PartitionSymbols {
 
     /// Adds a symbol and returns its index.
     pub(crate) fn add(&mut self, instrument: Instrument, venue_index: usize) -> u32 {
-        self.table.add(SymbolFold::new(instrument, venue_index))
+        let ties = self.venues.settings(venue_index).ties;
+        self.table
+            .add(SymbolFold::new(instrument, venue_index, ties))
     }
 
     /// Returns the settings of a declared venue.

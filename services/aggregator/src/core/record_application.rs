@@ -64,8 +64,8 @@ impl RecordApplication<'_> {
         if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
-        let Some(index) =
-            self.find_or_add_symbol_or_reject_tick(|settings| settings.validate_trade(trade))
+        let Some(index) = self
+            .find_or_add_symbol_or_reject_tick(trade, |settings| settings.validate_trade(trade))
         else {
             return RecordOutcome::Applied;
         };
@@ -75,7 +75,7 @@ impl RecordApplication<'_> {
                 self.counts.late += u64::from(late);
                 RecordOutcome::Applied
             }
-            other => self.finish_uncounted_tick(other),
+            other => self.finish_uncounted_tick(trade, other),
         }
     }
 
@@ -84,7 +84,7 @@ impl RecordApplication<'_> {
             return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
-        let Some(index) = self.find_or_add_symbol_or_reject_tick(check) else {
+        let Some(index) = self.find_or_add_symbol_or_reject_tick(trade, check) else {
             return RecordOutcome::Applied;
         };
         match self
@@ -95,7 +95,7 @@ impl RecordApplication<'_> {
                 self.counts.amendments += 1;
                 RecordOutcome::Applied
             }
-            other => self.finish_uncounted_tick(other),
+            other => self.finish_uncounted_tick(trade, other),
         }
     }
 
@@ -105,6 +105,7 @@ impl RecordApplication<'_> {
     #[inline]
     fn find_or_add_symbol_or_reject_tick(
         &mut self,
+        trade: &Trade,
         check: impl FnOnce(&VenueSettings) -> Result<(), RejectReason>,
     ) -> Option<u32> {
         let (record, at) = (self.record, self.at);
@@ -113,15 +114,17 @@ impl RecordApplication<'_> {
             ResolvedRecordKey::New(instrument, venue) => {
                 match check(self.symbols.settings_of_venue(venue)) {
                     Ok(()) => return Some(self.symbols.add(instrument, venue)),
-                    Err(reject) => self
-                        .rejections
-                        .dead_letter_and_exclude_tick(record, reject, at),
+                    Err(reject) => {
+                        let time_ns = trade.time_ns;
+                        self.rejections
+                            .dead_letter_and_exclude_tick(record, reject, time_ns, at);
+                    }
                 }
             }
             ResolvedRecordKey::UnknownVenue => {
                 let reject = RejectReason::VenueUnknown;
                 self.rejections
-                    .dead_letter_and_exclude_tick(record, reject, at);
+                    .dead_letter_and_exclude_tick(record, reject, trade.time_ns, at);
             }
             ResolvedRecordKey::Rejected(reject) => {
                 self.rejections
@@ -132,7 +135,7 @@ impl RecordApplication<'_> {
     }
 
     /// Records the outcome of a tick that does not count.
-    fn finish_uncounted_tick(&mut self, admission: Admission) -> RecordOutcome {
+    fn finish_uncounted_tick(&mut self, trade: &Trade, admission: Admission) -> RecordOutcome {
         match admission {
             Admission::Counted { .. } => {}
             Admission::Duplicate => {
@@ -141,8 +144,9 @@ impl RecordApplication<'_> {
                     .exclude_tick(self.record, TickVerdict::Duplicate, self.at);
             }
             Admission::Rejected(reject) => {
+                let (record, at) = (self.record, self.at);
                 self.rejections
-                    .dead_letter_and_exclude_tick(self.record, reject, self.at);
+                    .dead_letter_and_exclude_tick(record, reject, trade.time_ns, at);
             }
             Admission::Blocked(requests) => {
                 self.pending_loads.request_loads_for_begun_record(requests);

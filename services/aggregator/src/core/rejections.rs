@@ -84,15 +84,17 @@ impl Rejections {
         self.dead_letter(record, reason, reason.explanation().to_owned(), at);
     }
 
-    /// Dead-letters a record that only the state can reject. It is a tick, so its offset is
+    /// Dead-letters a tick of the event time `time_ns` that only the state can reject. Its offset is
     /// excluded too.
     pub(crate) fn dead_letter_and_exclude_tick(
         &mut self,
         record: &Record,
         reason: RejectReason,
+        time_ns: i64,
         at: AppliedAt,
     ) {
-        self.dead_letter_with_explanation(record, reason, at);
+        let detail = reason.explanation_with_unit(time_ns).into_owned();
+        self.dead_letter(record, reason, detail, at);
         self.exclude_tick(record, TickVerdict::Rejected(reason), at);
     }
 

@@ -44,7 +44,8 @@ impl RestoredSymbols {
     fn add_symbols(&mut self, rows: Vec<SymbolRow>) {
         for row in rows {
             let venue = self.venues.index_or_add(row.instrument.venue());
-            self.table.add(SymbolFold::restore(row, venue));
+            let ties = self.venues.settings(venue).ties;
+            self.table.add(SymbolFold::restore(row, venue, ties));
         }
     }
 
@@ -78,6 +79,8 @@ impl RestoredSymbols {
             return index;
         }
         let venue = self.venues.index_or_add(instrument.venue());
-        self.table.add(SymbolFold::new(instrument.clone(), venue))
+        let ties = self.venues.settings(venue).ties;
+        self.table
+            .add(SymbolFold::new(instrument.clone(), venue, ties))
     }
 }

@@ -12,7 +12,7 @@ mod symbol_ids;
 mod window_range;
 
 use market::{
-    Amendment, BarRow, Instrument, Interval, Position, RejectReason, Trade, VenueSettings,
+    Amendment, BarRow, Instrument, Interval, Position, RejectReason, TieOrder, Trade, VenueSettings,
 };
 use schemas::{LeftOut, Refold, Repair};
 use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
@@ -44,13 +44,13 @@ pub(crate) struct SymbolFold {
 }
 
 impl SymbolFold {
-    /// Returns a symbol that has not traded.
-    pub(crate) fn new(instrument: Instrument, venue: usize) -> Self {
+    /// Returns a symbol that has not traded, of a venue whose order of ties is `ties`.
+    pub(crate) fn new(instrument: Instrument, venue: usize, ties: TieOrder) -> Self {
         Self {
             ids: SymbolIdSets::new(instrument.clone()),
             instrument,
             venue,
-            bars: SymbolBars::new(),
+            bars: SymbolBars::new(ties),
             pending_amendments: PendingAmendments::default(),
             alarm: WindowCloseAlarm::unset(),
             listed_flags: SymbolChangeFlags::default(),
@@ -58,11 +58,11 @@ impl SymbolFold {
     }
 
     /// Returns a stored symbol, to which its open bars and amendments are added afterwards.
-    pub(crate) fn restore(row: SymbolRow, venue: usize) -> Self {
-        let bars = SymbolBars::restore(&row);
+    pub(crate) fn restore(row: SymbolRow, venue: usize, ties: TieOrder) -> Self {
+        let bars = SymbolBars::restore(&row, ties);
         Self {
             bars,
-            ..Self::new(row.instrument, venue)
+            ..Self::new(row.instrument, venue, ties)
         }
     }
 

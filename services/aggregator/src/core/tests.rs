@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use market::{
-    Amendment, AmendmentKind, Bar, Decimal, IdScheme, Interval, MINUTE_NS, Trade, TradeId,
+    Amendment, AmendmentKind, Bar, Decimal, IdScheme, Interval, MINUTE_NS, RejectReason, Trade,
+    TradeId,
 };
 use schemas::{LeftOut, Refold, Repair};
 use store::{IdSetRow, TickVerdict};
@@ -120,6 +121,36 @@ fn closed_minutes_are_requested_together() {
     assert_eq!(minutes.count(), 4);
     answer_loads_as_empty(&mut core);
     assert_eq!(core.apply(&late), 4);
+}
+
+#[test]
+fn a_trade_before_1973_is_a_dead_letter_that_names_its_unit_and_no_trade() {
+    let trade = trade_record(1, "v:A", 1_709_251_200_000, 1);
+    let mut core = empty_core();
+    assert_eq!(core.apply(&[venue_record(), trade]), 2);
+    let dead_letters = core.take_dead_letters();
+    assert_eq!(dead_letters.len(), 1);
+    assert_eq!(dead_letters[0].reason, RejectReason::TimeBefore1973);
+    let unit = "as milliseconds this is 2024-03-01T00:00:00Z";
+    assert!(
+        dead_letters[0].detail.contains(unit),
+        "{:?}",
+        dead_letters[0].detail
+    );
+    let begin = Position {
+        epoch: 1,
+        offset: 0,
+    };
+    let transaction = core.flush(begin, Position::default());
+    let verdicts: Vec<_> = transaction
+        .excluded_ranges
+        .iter()
+        .map(|range| range.verdict)
+        .collect();
+    assert_eq!(
+        verdicts,
+        [TickVerdict::Rejected(RejectReason::TimeBefore1973)]
+    );
 }
 
 fn dead_letter_for(value: Vec<u8>) -> DeadLetter {

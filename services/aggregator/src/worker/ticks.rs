@@ -28,7 +28,7 @@ pub(super) async fn fold_ticks<B: Backend>(
     let mut bar = Bar::empty(start_ns, 0, admitted.first_append_ns.unwrap_or(i64::MAX));
     for tick in &trades {
         let one = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
-        bar.merge(&one);
+        bar.merge(&one, settings.ties);
     }
     bar.admitted = admitted.count;
     Ok(Refold {

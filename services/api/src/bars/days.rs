@@ -133,7 +133,7 @@ fn fold_day(rows: &[BarRow], day: Period) -> Option<PageBar> {
     let mut traded = rows.iter().filter(|row| !has_no_trades(row));
     let mut bar = traded.next()?.bar.clone();
     for row in traded {
-        bar.merge(&row.bar);
+        bar.merge_other_window(&row.bar);
     }
     let through = rows.iter().map(|row| row.through).max()?;
     let row = BarRow {

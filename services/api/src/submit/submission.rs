@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use market::{Instrument, RejectReason, SenderTradeId, Trade};
+use ingest::RejectedTrade;
+use market::{Instrument, SenderTradeId, Trade};
 use schemas::api::RejectedTradeJson;
 
 /// The greatest number of rejected elements that a response lists; the others are only counted. A
@@ -133,14 +134,14 @@ impl TradeSubmission {
 
     /// Adds the trades that the producer rejected, each by its index in
     /// [`TradeSubmission::trades`], ascending. The first rejected elements remain listed.
-    pub(crate) fn add_rejected(&mut self, rejected: &[(usize, RejectReason)]) {
+    pub(crate) fn add_rejected(&mut self, rejected: &[RejectedTrade]) {
         self.rejected_total += rejected.len() as u64;
-        for (trade_index, reason) in rejected.iter().take(MAX_LISTED_REJECTIONS) {
+        for trade in rejected.iter().take(MAX_LISTED_REJECTIONS) {
             self.rejected.push(RejectedTradeJson {
-                index: self.indexes[*trade_index],
-                field: reason.faulty_field().into(),
-                code: reason.code().into(),
-                message: reason.explanation().into(),
+                index: self.indexes[trade.index],
+                field: trade.reason.faulty_field().into(),
+                code: trade.reason.code().into(),
+                message: trade.explanation(),
             });
         }
         self.rejected.sort_by_key(|rejection| rejection.index);

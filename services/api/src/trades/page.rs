@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use market::{EdgeTrade, HOUR_NS};
+use market::{EdgeTrade, HOUR_NS, TieOrder};
 use store::{BarReader, StoreError, Tick, TickStore};
 
 use super::request::ListTradesRequest;
@@ -49,7 +49,7 @@ pub(super) async fn trade_page<R: BarReader, T: TickStore>(
         let mut slices = TimeSlices::new(from_ns, to_ns, rows, slice_ticks, newest);
         while let Some((from_ns, to_ns)) = slices.next_slice() {
             let mut run = source.trades_between(from_ns, to_ns).await?;
-            run.retain(|tick| comes_after(tick, request.after.as_ref()));
+            run.retain(|tick| comes_after(tick, request.after.as_ref(), source.ties()));
             count += run.len();
             runs.push(run);
             if count >= wanted {
@@ -77,10 +77,10 @@ fn truncate_to_page(mut ticks: Vec<Tick>, limit: usize, keep_newest: bool) -> Tr
 }
 
 /// Returns whether a trade comes after the last trade of the page before.
-fn comes_after(tick: &Tick, after: Option<&EdgeTrade>) -> bool {
+fn comes_after(tick: &Tick, after: Option<&EdgeTrade>, ties: TieOrder) -> bool {
     after.is_none_or(|last| {
         tick.trade.time_ns > last.time_ns
-            || EdgeTrade::from_trade(&tick.trade, tick.position).cmp_trade_order(last)
+            || EdgeTrade::from_trade(&tick.trade, tick.position).cmp_trade_order(last, ties)
                 == Ordering::Greater
     })
 }

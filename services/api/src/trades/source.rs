@@ -1,6 +1,6 @@
 //! Trades by time: the ticks that `trades_current` counts as trades.
 
-use market::{Instrument, Position, VenueSettings};
+use market::{Instrument, Position, TieOrder, VenueSettings};
 use store::{BarReader, StoreError, Tick, TickStore, load_excluded_ranges, trades_current};
 
 /// The trades of one instrument up to a fixed position of the fold.
@@ -37,6 +37,11 @@ impl<'a, R: BarReader, T: TickStore> FoldedTradeReader<'a, R, T> {
             settings,
             next_position,
         })
+    }
+
+    /// Returns the order of trades of equal event time.
+    pub(super) const fn ties(&self) -> TieOrder {
+        self.settings.ties
     }
 
     /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of

@@ -219,9 +219,9 @@ async fn a_late_trade_corrects_the_bar_and_counts_as_a_revision() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_average_is_rounded_to_eighteen_digits_and_volume_may_be_missing() {
     let world = World::start().await;
-    let quote = r#"{"venue":"v","symbol":"Q","time":0,"price":"3"}"#;
-    let thirds = r#"[{"venue":"v","symbol":"T","time":0,"price":1,"quantity":2},
-                     {"venue":"v","symbol":"T","time":1,"price":2,"quantity":1}]"#;
+    let quote = r#"{"venue":"v","symbol":"Q","time":1381239000000000000,"price":"3"}"#;
+    let thirds = r#"[{"venue":"v","symbol":"T","time":1381239000000000000,"price":1,"quantity":2},
+                     {"venue":"v","symbol":"T","time":1381239000000000001,"price":2,"quantity":1}]"#;
     assert_eq!(world.post(JSON, quote).await.status, 200);
     assert_eq!(world.post(JSON, thirds).await.status, 200);
     let quoted = world.get("/api/v1/bars/v/Q").await.data();

@@ -80,6 +80,8 @@ async fn probes_and_the_version_are_served() {
 #[tokio::test(flavor = "multi_thread")]
 async fn days_that_no_interval_divides_are_a_problem() {
     let world = World::start().await;
+    let settings = r#"{"old_times":true}"#;
+    world.put("/api/v1/venues/v/settings", settings).await;
     let trade = r#"{"venue":"v","symbol":"S","time":0,"price":1}"#;
     assert_eq!(world.post("application/json", trade).await.status, 200);
     // Monrovia was 44 minutes and 30 seconds behind UTC until 1972.

@@ -154,7 +154,7 @@ async fn trades_may_be_sent_in_the_compact_form() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_makes_requests_without_ids_idempotent() {
     let world = World::start().await;
-    let line = r#"{"venue":"v","symbol":"A/B","time":0,"price":1}"#;
+    let line = r#"{"venue":"v","symbol":"A/B","time":1381239000000000000,"price":1}"#;
     let headers = |key| [("Content-Type", JSON), ("Idempotency-Key", key)];
     let body = json_array(&[line.to_owned(), line.to_owned()]);
     for key in ["one", "one", "two"] {
@@ -184,4 +184,15 @@ async fn a_key_makes_requests_without_ids_idempotent() {
         .send("POST", "/api/v1/trades", &headers("a b"), body.into())
         .await;
     assert_eq!(bad.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_in_the_wrong_unit_is_rejected_with_the_unit_that_would_be_right() {
+    let world = World::start().await;
+    let trade = r#"{"venue":"v","symbol":"S","time":1709251200000,"price":1}"#;
+    let response = world.post(JSON, trade).await;
+    insta::assert_snapshot!("wrong_unit", response.snapshot_text());
+    let settings = r#"{"old_times":true}"#;
+    world.put("/api/v1/venues/v/settings", settings).await;
+    assert_eq!(world.post(JSON, trade).await.status, 200);
 }

@@ -16,6 +16,8 @@ fn ids_of(trades: &[Value]) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn trades_come_once_in_the_order_of_their_times() {
     let world = World::start().await;
+    let settings = r#"{"ties":"id"}"#;
+    world.put("/api/v1/venues/v/settings", settings).await;
     let first = [
         trade_json(7, "2013-10-08T15:30:00Z", "1"),
         trade_json(10, "2013-10-08T13:30:00Z", "1"),

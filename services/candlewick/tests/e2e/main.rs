@@ -23,3 +23,4 @@ mod shuffled;
 mod shutdown;
 mod support;
 mod tapes;
+mod ties_and_times;

@@ -4,7 +4,7 @@ use market::{IdScheme, IdScope, Symbol, Venue};
 use schemas::TradesBatch;
 use schemas::api::{
     DuplicatePageJson, RejectedSubmissionProblemJson, RepairResponseJson, SubmissionResponseJson,
-    VersionJson,
+    VenueSettingsJson, VersionJson,
 };
 use serde_json::json;
 
@@ -27,7 +27,8 @@ impl RestClient {
         response.json()
     }
 
-    /// Declares how a venue numbers its trades. Its other settings do not change.
+    /// Declares how a venue numbers its trades. Its other settings do not change. Returns all its
+    /// settings.
     ///
     /// # Errors
     /// [`RestError`], which says whether the same request may succeed later.
@@ -36,7 +37,7 @@ impl RestClient {
         venue: &Venue,
         scheme: IdScheme,
         scope: IdScope,
-    ) -> Result<(), RestError> {
+    ) -> Result<VenueSettingsJson, RestError> {
         let path = format!("/api/v1/venues/{venue}/settings");
         let settings = json!({
             "id_scheme": scheme.name(),
@@ -44,7 +45,7 @@ impl RestClient {
         });
         let response = self.put_json(&path, &settings.to_string())?;
         match response.status {
-            200 | 201 | 204 => Ok(()),
+            200 => response.json(),
             _ => Err(response.to_error()),
         }
     }

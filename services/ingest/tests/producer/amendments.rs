@@ -22,7 +22,7 @@ fn cancel(id: u64, target_position: Option<Position>) -> Amendment {
 
 fn rejection_of<T: std::fmt::Debug>(result: Result<T, IngestError>) -> RejectReason {
     let error = result.unwrap_err();
-    let IngestError::Rejected { reason } = error else {
+    let IngestError::Rejected { reason, .. } = error else {
         unreachable!("{error}");
     };
     reason

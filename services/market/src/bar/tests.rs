@@ -6,11 +6,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::{Bar, EdgeTrade, Position};
-use crate::strategies::{Delivery, deliveries, fold_bar, format_units, units_at_scale_36};
-use crate::{DAY_NS, Decimal, HOUR_NS, Interval, MINUTE_NS, Side, Trade, Window};
+use crate::strategies::{
+    Delivery, deliveries, fold_bar, format_units, tie_orders, units_at_scale_36,
+};
+use crate::{DAY_NS, Decimal, HOUR_NS, Interval, MINUTE_NS, Side, TieOrder, Trade, Window};
 
-fn merged(mut left: Bar, right: &Bar) -> Bar {
-    left.merge(right);
+fn merged(mut left: Bar, right: &Bar, ties: TieOrder) -> Bar {
+    left.merge(right, ties);
     left
 }
 
@@ -24,7 +26,7 @@ fn shuffled_trades()
 }
 
 /// Asserts that each field of a bar is what the trades give, computed without `merge`.
-fn assert_summarises(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError> {
+fn assert_summarises(bar: &Bar, trades: &[Delivery], ties: TieOrder) -> Result<(), TestCaseError> {
     let mut in_order: Vec<EdgeTrade> = trades
         .iter()
         .map(|(trade, at, _)| EdgeTrade::from_trade(trade, *at))
@@ -40,7 +42,8 @@ fn assert_summarises(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError
             digits.as_ref().map(String::len),
             id.map(ToString::to_string),
         );
-        (edge.time_ns, rank, edge.scope.clone(), edge.position)
+        let by_id = (ties == TieOrder::Id).then(|| (rank, edge.scope.clone()));
+        (edge.time_ns, by_id, edge.position)
     });
     prop_assert_eq!(&bar.open, in_order.first().unwrap());
     prop_assert_eq!(&bar.close, in_order.last().unwrap());
@@ -71,74 +74,96 @@ fn assert_summarises(bar: &Bar, trades: &[Delivery]) -> Result<(), TestCaseError
 
 proptest! {
     #[test]
-    fn a_bar_depends_only_on_the_set_of_trades((trades, others, pairs) in shuffled_trades()) {
-        let expected = fold_bar(&trades);
-        assert_summarises(&expected, &trades)?;
-        prop_assert_eq!(&fold_bar(&others), &expected);
+    fn a_bar_depends_only_on_the_set_of_trades(
+        (trades, others, pairs) in shuffled_trades(),
+        ties in tie_orders(),
+    ) {
+        let expected = fold_bar(&trades, ties);
+        assert_summarises(&expected, &trades, ties)?;
+        prop_assert_eq!(&fold_bar(&others, ties), &expected);
         // Any tree of merges: two bars at a time, chosen at random.
-        let mut bars: Vec<Bar> = others.chunks(1).map(fold_bar).collect();
+        let mut bars: Vec<Bar> = others.chunks(1).map(|one| fold_bar(one, ties)).collect();
         for pair in pairs {
             if bars.len() > 1 {
                 let one = bars.swap_remove(pair.index(bars.len()));
                 let index = pair.index(bars.len());
-                bars[index].merge(&one);
+                bars[index].merge(&one, ties);
             }
         }
         let rest: Vec<Bar> = bars.split_off(1);
-        let found = rest.iter().fold(bars.remove(0), merged);
+        let found = rest.iter().fold(bars.remove(0), |sum, bar| merged(sum, bar, ties));
         prop_assert_eq!(found, expected);
     }
 
     #[test]
-    fn the_bars_of_any_split_merge_to_the_whole(trades in deliveries(0..3 * MINUTE_NS, 24), size in 1_usize..8) {
-        let bars: Vec<Bar> = trades.chunks(size).map(fold_bar).collect();
-        let found = bars[1..].iter().fold(bars[0].clone(), merged);
-        prop_assert_eq!(found, fold_bar(&trades));
+    fn the_bars_of_any_split_merge_to_the_whole(
+        trades in deliveries(0..3 * MINUTE_NS, 24),
+        size in 1_usize..8,
+        ties in tie_orders(),
+    ) {
+        let bars: Vec<Bar> = trades.chunks(size).map(|part| fold_bar(part, ties)).collect();
+        let found = bars[1..].iter().fold(bars[0].clone(), |sum, bar| merged(sum, bar, ties));
+        prop_assert_eq!(found, fold_bar(&trades, ties));
     }
 
     #[test]
-    fn merge_is_associative_and_commutative(trades in deliveries(0..3, 24), one in 1_usize..8, two in 1_usize..8) {
+    fn merge_is_associative_and_commutative(
+        trades in deliveries(0..3, 24),
+        one in 1_usize..8,
+        two in 1_usize..8,
+        ties in tie_orders(),
+    ) {
         prop_assume!(trades.len() > one + two);
-        let (a, b, c) = (fold_bar(&trades[..one]), fold_bar(&trades[one..one + two]), fold_bar(&trades[one + two..]));
-        prop_assert_eq!(merged(a.clone(), &b), merged(b.clone(), &a));
-        prop_assert_eq!(
-            merged(merged(a.clone(), &b), &c),
-            merged(a, &merged(b, &c))
-        );
+        let fold = |part| fold_bar(part, ties);
+        let sum = |left, right: &Bar| merged(left, right, ties);
+        let (a, b, c) = (fold(&trades[..one]), fold(&trades[one..one + two]), fold(&trades[one + two..]));
+        prop_assert_eq!(sum(a.clone(), &b), sum(b.clone(), &a));
+        prop_assert_eq!(sum(sum(a.clone(), &b), &c), sum(a, &sum(b, &c)));
     }
 
     #[test]
-    fn the_order_of_trades_is_total(trades in deliveries(0..2, 12)) {
+    fn the_order_of_trades_is_total(trades in deliveries(0..2, 12), ties in tie_orders()) {
+        let cmp = |a: &EdgeTrade, b: &EdgeTrade| a.cmp_trade_order(b, ties);
         let edges: Vec<EdgeTrade> = trades.iter().map(|(trade, at, _)| EdgeTrade::from_trade(trade, *at)).collect();
         for a in &edges {
             for b in &edges {
-                prop_assert_eq!(a.cmp_trade_order(b), b.cmp_trade_order(a).reverse());
-                prop_assert_eq!(a.cmp_trade_order(b) == Ordering::Equal, a.position == b.position);
+                prop_assert_eq!(cmp(a, b), cmp(b, a).reverse());
+                prop_assert_eq!(cmp(a, b) == Ordering::Equal, a.position == b.position);
                 for c in &edges {
-                    let rising = a.cmp_trade_order(b).is_le() && b.cmp_trade_order(c).is_le();
-                    prop_assert!(!rising || a.cmp_trade_order(c).is_le());
+                    let rising = cmp(a, b).is_le() && cmp(b, c).is_le();
+                    prop_assert!(!rising || cmp(a, c).is_le());
                 }
             }
         }
     }
 
     #[test]
-    fn bars_of_each_interval_merge_from_those_of_the_shorter_one(trades in deliveries(0..2 * DAY_NS, 60)) {
-        let mut bars = fold_each_window(&trades, Interval::M1);
+    fn bars_of_each_interval_merge_from_those_of_the_shorter_one(
+        trades in deliveries(0..2 * DAY_NS, 60),
+        ties in tie_orders(),
+    ) {
+        let mut bars = fold_each_window(&trades, Interval::M1, ties);
         for interval in Interval::ALL {
             let mut longer: BTreeMap<Window, Bar> = BTreeMap::new();
             for (window, bar) in &bars {
                 let parent = interval.window_containing(window.start_ns);
-                longer.entry(parent).and_modify(|whole| whole.merge(bar)).or_insert_with(|| bar.clone());
+                longer
+                    .entry(parent)
+                    .and_modify(|whole| whole.merge_other_window(bar))
+                    .or_insert_with(|| bar.clone());
             }
-            prop_assert_eq!(&longer, &fold_each_window(&trades, interval));
+            prop_assert_eq!(&longer, &fold_each_window(&trades, interval, ties));
             bars = longer;
         }
     }
 }
 
 /// Returns the bars of an interval, folded from the trades themselves.
-fn fold_each_window(trades: &[Delivery], interval: Interval) -> BTreeMap<Window, Bar> {
+fn fold_each_window(
+    trades: &[Delivery],
+    interval: Interval,
+    ties: TieOrder,
+) -> BTreeMap<Window, Bar> {
     let mut groups: BTreeMap<Window, Vec<Delivery>> = BTreeMap::new();
     for delivery in trades {
         let window = interval.window_containing(delivery.0.time_ns);
@@ -146,12 +171,12 @@ fn fold_each_window(trades: &[Delivery], interval: Interval) -> BTreeMap<Window,
     }
     groups
         .into_iter()
-        .map(|(window, group)| (window, fold_bar(&group)))
+        .map(|(window, group)| (window, fold_bar(&group, ties)))
         .collect()
 }
 
 #[test]
-fn equal_times_are_ordered_by_id_then_scope_then_position() {
+fn equal_times_are_ordered_as_the_venue_declares() {
     let edge = |time_ns: i64, id: &str, scope: &str, epoch: u64, offset: u64| EdgeTrade {
         time_ns,
         id: crate::TradeId::parse(id).ok(),
@@ -175,10 +200,12 @@ fn equal_times_are_ordered_by_id_then_scope_then_position() {
     ];
     for pair in rising.windows(2) {
         assert_eq!(
-            pair[0].cmp_trade_order(&pair[1]),
+            pair[0].cmp_trade_order(&pair[1], TieOrder::Id),
             Ordering::Less,
             "{pair:?}"
         );
+        let by_log = (pair[0].time_ns, pair[0].position).cmp(&(pair[1].time_ns, pair[1].position));
+        assert_eq!(pair[0].cmp_trade_order(&pair[1], TieOrder::Log), by_log);
     }
 }
 

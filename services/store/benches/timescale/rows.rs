@@ -2,7 +2,7 @@
 
 use candlewick_store::StoredBar;
 use market::{
-    Bar, BarRow, DAY_NS, Instrument, Interval, Position, SECOND_NS, Side, Trade, TradeId,
+    Bar, BarRow, DAY_NS, Instrument, Interval, Position, SECOND_NS, Side, TieOrder, Trade, TradeId,
 };
 
 pub(crate) const START_NS: i64 = 1_790_000_000 * SECOND_NS / DAY_NS * DAY_NS;
@@ -34,11 +34,8 @@ pub(crate) fn bar(instrument: &Instrument, interval: Interval, start_ns: i64, nu
     let seed = number + instrument.key().len() as u64;
     let mut bar = Bar::from_trade(&trade(seed), position(number), start_ns);
     for later in 1..4 {
-        bar.merge(&Bar::from_trade(
-            &trade(seed + later),
-            position(number),
-            start_ns,
-        ));
+        let other = Bar::from_trade(&trade(seed + later), position(number), start_ns);
+        bar.merge(&other, TieOrder::Id);
     }
     bar
 }

@@ -73,9 +73,11 @@ CREATE TABLE venues (
     venue              TEXT    NOT NULL,
     scheme             TEXT    NOT NULL,
     scope              TEXT    NOT NULL,
+    ties               TEXT    NOT NULL,
     lateness_ns        INTEGER NOT NULL,
     idle_ns            INTEGER NOT NULL,
     nonpositive_prices INTEGER NOT NULL,
+    old_times          INTEGER NOT NULL,
     PRIMARY KEY (partition, venue)
 ) STRICT, WITHOUT ROWID;
 

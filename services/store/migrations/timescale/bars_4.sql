@@ -104,9 +104,11 @@ CREATE TABLE venues (
     venue              TEXT COLLATE "C" NOT NULL,
     scheme             TEXT             NOT NULL,
     scope              TEXT             NOT NULL,
+    ties               TEXT             NOT NULL,
     lateness_ns        BIGINT           NOT NULL,
     idle_ns            BIGINT           NOT NULL,
     nonpositive_prices BOOLEAN          NOT NULL,
+    old_times          BOOLEAN          NOT NULL,
     PRIMARY KEY (partition, venue)
 );
 

@@ -15,9 +15,11 @@ mod amendments;
 const PLAIN: VenueSettings = VenueSettings {
     scheme: IdScheme::Unique,
     scope: IdScope::Symbol,
+    ties: TieOrder::Id,
     lateness_ns: 0,
     idle_ns: 0,
     nonpositive_prices: false,
+    old_times: true,
 };
 
 const NEXT: Position = Position {
@@ -237,10 +239,12 @@ proptest! {
     #[test]
     fn the_order_is_that_of_edges(ticks in vec(any_tick(), 2)) {
         let edge = |tick: &Tick| EdgeTrade::from_trade(&tick.trade, tick.position);
-        prop_assert_eq!(
-            cmp_trade_order(&ticks[0], &ticks[1]),
-            edge(&ticks[0]).cmp_trade_order(&edge(&ticks[1]))
-        );
+        for ties in TieOrder::ALL.iter().copied() {
+            prop_assert_eq!(
+                cmp_trade_order(&ticks[0], &ticks[1], ties),
+                edge(&ticks[0]).cmp_trade_order(&edge(&ticks[1]), ties)
+            );
+        }
     }
 
     #[test]

@@ -20,11 +20,12 @@ const UPSERT_SYMBOLS: &str = "INSERT INTO symbols \
     closed_until_ns = excluded.closed_until_ns, newest_minute_ns = excluded.newest_minute_ns";
 
 const UPSERT_VENUE: &str = "INSERT INTO venues \
-    (partition, venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7) \
+    (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
     ON CONFLICT (partition, venue) DO UPDATE SET scheme = excluded.scheme, \
-    scope = excluded.scope, lateness_ns = excluded.lateness_ns, idle_ns = excluded.idle_ns, \
-    nonpositive_prices = excluded.nonpositive_prices";
+    scope = excluded.scope, ties = excluded.ties, lateness_ns = excluded.lateness_ns, \
+    idle_ns = excluded.idle_ns, nonpositive_prices = excluded.nonpositive_prices, \
+    old_times = excluded.old_times";
 
 macro_rules! upsert_ranges_into {
     ($table:literal) => {
@@ -123,9 +124,11 @@ async fn write_venues(
             .bind(row.venue.as_str())
             .bind(row.settings.scheme.name())
             .bind(row.settings.scope.name())
+            .bind(row.settings.ties.name())
             .bind(row.settings.lateness_ns)
             .bind(row.settings.idle_ns)
-            .bind(row.settings.nonpositive_prices);
+            .bind(row.settings.nonpositive_prices)
+            .bind(row.settings.old_times);
         upsert.execute(&mut *session).await?;
     }
     Ok(())

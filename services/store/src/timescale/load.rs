@@ -24,8 +24,8 @@ const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epo
 const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
     newest_minute_ns FROM symbols WHERE partition = $1 ORDER BY instrument";
 
-const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
-    nonpositive_prices FROM venues WHERE partition = $1 ORDER BY venue";
+const SELECT_VENUES: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
+    nonpositive_prices, old_times FROM venues WHERE partition = $1 ORDER BY venue";
 
 static SELECT_OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
     let values = VALUE_COLUMNS.join(", ");

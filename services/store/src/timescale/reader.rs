@@ -53,12 +53,12 @@ const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, cl
 const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
     newest_minute_ns FROM symbols WHERE instrument > $1 AND instrument < $2 ORDER BY instrument LIMIT $3";
 
-const SELECT_VENUE: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
-    nonpositive_prices FROM venues WHERE partition = 0 AND venue = $1 AND \
+const SELECT_VENUE: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
+    nonpositive_prices, old_times FROM venues WHERE partition = 0 AND venue = $1 AND \
     (SELECT count(*) FROM venues WHERE venue = $1 AND partition < $2) = $2";
 
-const SELECT_VENUES: &str = "SELECT venue, scheme, scope, lateness_ns, idle_ns, \
-    nonpositive_prices FROM venues WHERE partition = 0 ORDER BY venue";
+const SELECT_VENUES: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
+    nonpositive_prices, old_times FROM venues WHERE partition = 0 ORDER BY venue";
 
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, \
     updates_offset, append_time_ns FROM partition_progress ORDER BY partition";

@@ -35,15 +35,17 @@ pub(super) fn read_symbol(row: &PgRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
-/// Reads venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
+/// Reads venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`, `old_times`.
 pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let settings = VenueSettings {
         scheme: read_parsed_text(row, 1, "scheme")?,
         scope: read_parsed_text(row, 2, "scope")?,
-        lateness_ns: row.try_get(3)?,
-        idle_ns: row.try_get(4)?,
-        nonpositive_prices: row.try_get(5)?,
+        ties: read_parsed_text(row, 3, "ties")?,
+        lateness_ns: row.try_get(4)?,
+        idle_ns: row.try_get(5)?,
+        nonpositive_prices: row.try_get(6)?,
+        old_times: row.try_get(7)?,
     };
     Ok(VenueRow { venue, settings })
 }

@@ -4,7 +4,7 @@ use candlewick_store::{
     BarKey, BarReader, BarStore, CommitOutcome, ExcludedRange, PartitionProgress, SymbolQuery,
     TickVerdict, VenueRow,
 };
-use market::{IdScheme, IdScope, Interval, Position, RejectReason, VenueSettings};
+use market::{IdScheme, IdScope, Interval, Position, RejectReason, TieOrder, VenueSettings};
 
 use crate::fixtures::{bar, commit_step, instrument, step, symbol};
 
@@ -259,9 +259,11 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     let settings = |lateness_ns| VenueSettings {
         scheme: IdScheme::Contiguous,
         scope: IdScope::File,
+        ties: TieOrder::Log,
         lateness_ns,
         idle_ns: i64::MAX,
         nonpositive_prices: true,
+        old_times: true,
     };
     for partition in (0..3).rev() {
         assert_eq!(

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use eventlog::Record;
 use market::{
-    Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, Trade, Window,
+    Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, TieOrder,
+    Trade, Window,
 };
 use schemas::{LeftOut, Refold, Repair};
 
@@ -164,7 +165,8 @@ impl Oracle {
             return RecordOutcome::NotATick;
         };
         let minute = Interval::M1.window_containing(refold.start_ns);
-        let (bar, admitted) = self.fold_minute(&instrument, minute, up_to);
+        let ties = self.settings(&instrument).unwrap().ties;
+        let (bar, admitted) = self.fold_minute(&instrument, minute, up_to, ties);
         self.marked_minutes.remove(&key);
         if bar
             .as_ref()
@@ -200,7 +202,7 @@ impl Oracle {
                 admitted += child.map_or(0, |row| row.bar.admitted);
                 provable &= child.is_none_or(|row| row.provable);
                 let traded = child.filter(|row| row.bar.trades > 0);
-                merge_into(&mut bar, traded.map(|row| &row.bar));
+                merge_into(&mut bar, traded.map(|row| &row.bar), ties);
                 start_ns += pair[0].length_ns();
             }
             let bar = (bar, admitted, provable);
@@ -244,6 +246,7 @@ impl Oracle {
         instrument: &Instrument,
         minute: Window,
         up_to: Position,
+        ties: TieOrder,
     ) -> (Option<Bar>, u64) {
         let (mut bar, mut admitted) = (None, 0);
         let within = minute.start_ns..minute.end_ns();
@@ -263,6 +266,7 @@ impl Oracle {
             merge_into(
                 &mut bar,
                 Some(&Bar::from_trade(&trade, position, counted.append_ns)),
+                ties,
             );
         }
         (bar, admitted)

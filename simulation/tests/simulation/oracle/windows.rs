@@ -65,7 +65,7 @@ impl Oracle {
             self.changed.push(key.clone());
             let row = match self.bars.get_mut(&key) {
                 Some(row) => {
-                    row.bar.merge(&one);
+                    row.bar.merge(&one, settings.ties);
                     row
                 }
                 None => {

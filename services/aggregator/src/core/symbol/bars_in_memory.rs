@@ -2,7 +2,7 @@
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
-use market::{Bar, BarRow, Instrument, Interval, Position, Window};
+use market::{Bar, BarRow, Instrument, Interval, Position, TieOrder, Window};
 use store::{StoredBar, SymbolRow};
 
 use super::changed_windows::{ChangedWindows, WindowChangeFlags};
@@ -120,6 +120,7 @@ impl BarsInMemory {
     pub(crate) fn merge_minute_and_get_earliest_new_open_end(
         &mut self,
         minute: &MinuteBar,
+        ties: TieOrder,
         closed_until_ns: i64,
         generation: u64,
     ) -> Option<i64> {
@@ -132,7 +133,7 @@ impl BarsInMemory {
             entry.used = generation;
             let row = match &mut entry.row {
                 Some(row) => {
-                    row.bar.merge(&minute.bar);
+                    row.bar.merge(&minute.bar, ties);
                     row
                 }
                 none => {
@@ -292,7 +293,7 @@ impl BarsInMemory {
             provable: first.provable,
         };
         for row in rows {
-            sum.bar.merge(&row.bar);
+            sum.bar.merge_other_window(&row.bar);
             sum.provable &= row.provable;
         }
         Some(sum)

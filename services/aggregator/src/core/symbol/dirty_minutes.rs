@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use market::{Bar, Instrument, Position};
+use market::{Bar, Instrument, Position, TieOrder};
 use schemas::Refold;
 use store::{DirtyMinuteChange, RefoldMark};
 
@@ -27,12 +27,12 @@ impl DirtyMinutes {
     }
 
     /// Adds trades that were merged into a minute, if it is dirty.
-    pub(crate) fn add_later_trades_if_dirty(&mut self, start_ns: i64, bar: &Bar) {
+    pub(crate) fn add_later_trades_if_dirty(&mut self, start_ns: i64, bar: &Bar, ties: TieOrder) {
         let Some(minute) = self.minutes.get_mut(&start_ns) else {
             return;
         };
         match &mut minute.mark.later_bar {
-            Some(later) => later.merge(bar),
+            Some(later) => later.merge(bar, ties),
             none => *none = Some(bar.clone()),
         }
         self.changed.push(start_ns);

@@ -1,6 +1,8 @@
 //! The bars of one symbol: when trades reach them, when they close, and when they are refolded.
 
-use market::{BarRow, HORIZON_NS, Instrument, Interval, Position, Trade, VenueSettings, Window};
+use market::{
+    BarRow, HORIZON_NS, Instrument, Interval, Position, TieOrder, Trade, VenueSettings, Window,
+};
 use schemas::Refold;
 use store::{PartitionTransaction, RefoldMark, SymbolRow};
 
@@ -17,6 +19,8 @@ use crate::core::minute_accumulator::MinuteAccumulator;
 /// into the bars, before a bar is closed, marked, refolded, announced or written.
 #[derive(Debug)]
 pub(crate) struct SymbolBars {
+    /// The order of trades of equal event time.
+    ties: TieOrder,
     clock: SymbolClock,
     accumulator: MinuteAccumulator,
     windows: BarsInMemory,
@@ -24,10 +28,11 @@ pub(crate) struct SymbolBars {
 }
 
 impl SymbolBars {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ties: TieOrder) -> Self {
         Self {
+            ties,
             clock: SymbolClock::new(),
-            accumulator: MinuteAccumulator::new(),
+            accumulator: MinuteAccumulator::new(ties),
             windows: BarsInMemory::new(),
             dirty: DirtyMinutes::default(),
         }
@@ -35,11 +40,11 @@ impl SymbolBars {
 
     /// Returns the bars of a stored symbol, without its open bars: the caller adds them with
     /// [`SymbolBars::restore_open_bar`].
-    pub(crate) fn restore(row: &SymbolRow) -> Self {
+    pub(crate) fn restore(row: &SymbolRow, ties: TieOrder) -> Self {
         Self {
             clock: SymbolClock::restore(row),
             windows: BarsInMemory::restore(row),
-            ..Self::new()
+            ..Self::new(ties)
         }
     }
 
@@ -217,10 +222,11 @@ impl SymbolBars {
             return;
         };
         self.dirty
-            .add_later_trades_if_dirty(minute.start_ns, &minute.bar);
+            .add_later_trades_if_dirty(minute.start_ns, &minute.bar, self.ties);
         let closed_until_ns = self.clock.closed_until_ns();
         let opened = self.windows.merge_minute_and_get_earliest_new_open_end(
             &minute,
+            self.ties,
             closed_until_ns,
             at.generation(),
         );
@@ -279,7 +285,7 @@ impl SymbolBars {
         let counted = self.windows.admitted_count(window);
         let mut bar = refold.bar.clone();
         if let Some(later) = &mark.later_bar {
-            bar.merge(later);
+            bar.merge(later, self.ties);
         }
         if bar.admitted == 0 {
             // Retention of a minute without ticks counts from its refold.

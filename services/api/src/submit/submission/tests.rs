@@ -47,7 +47,11 @@ fn trades_that_the_producer_rejects_are_listed_in_order_of_their_index() {
     let body = format!("[{good}{}]", format!(",1,{good}").repeat(COUNT / 2));
     let mut submission = json::read_json_trades(body.as_bytes(), None).unwrap();
     let rejected: Vec<_> = (0..submission.trades.len())
-        .map(|index| (index, RejectReason::PriceNotPositive))
+        .map(|index| RejectedTrade {
+            index,
+            reason: market::RejectReason::PriceNotPositive,
+            time_ns: 0,
+        })
         .collect();
     submission.add_rejected(&rejected);
     assert_eq!(submission.rejected_total, COUNT as u64 + 1);

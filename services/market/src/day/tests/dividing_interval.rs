@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{parse_ns, start_text};
-use crate::strategies::{deliveries, fold_bar};
+use crate::strategies::{deliveries, fold_bar, tie_orders};
 use crate::{Bar, DayError, DayStart, HOUR_NS, Interval, MINUTE_NS, Window};
 
 #[test]
@@ -62,6 +62,7 @@ proptest! {
         quarter in 0_i64..96,
         noon in prop::sample::select(&["2024-03-10T16:00:00Z", "2024-11-03T17:00:00Z"][..]),
         trades in deliveries(-30 * HOUR_NS..30 * HOUR_NS, 80),
+        ties in tie_orders(),
     ) {
         let noon_ns = parse_ns(noon);
         let days = DayStart::new(&start_text(quarter), "America/New_York").unwrap();
@@ -74,17 +75,17 @@ proptest! {
             }
             let mut bars: BTreeMap<Window, Bar> = BTreeMap::new();
             for delivery in &trades {
-                let bar = fold_bar(std::slice::from_ref(delivery));
+                let bar = fold_bar(std::slice::from_ref(delivery), ties);
                 let window = interval.window_containing(delivery.0.time_ns);
-                bars.entry(window).and_modify(|whole| whole.merge(&bar)).or_insert(bar);
+                bars.entry(window).and_modify(|whole| whole.merge(&bar, ties)).or_insert(bar);
             }
             let first = interval.window_containing(start_ns);
             let found = bars
                 .range(first..interval.window_containing(end_ns))
                 .map(|(_, bar)| bar.clone())
-                .reduce(|mut day, bar| { day.merge(&bar); day });
+                .reduce(|mut day, bar| { day.merge_other_window(&bar); day });
             trades.retain(|(trade, ..)| (start_ns..end_ns).contains(&trade.time_ns));
-            let expected = (!trades.is_empty()).then(|| fold_bar(&trades));
+            let expected = (!trades.is_empty()).then(|| fold_bar(&trades, ties));
             prop_assert_eq!(found, expected);
         }
     }

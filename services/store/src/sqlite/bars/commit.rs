@@ -46,8 +46,9 @@ pub(super) static UPSERT_SYMBOLS: LazyLock<BatchedStatement> = LazyLock::new(|| 
 pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
         "INSERT OR REPLACE INTO venues \
-         (partition, venue, scheme, scope, lateness_ns, idle_ns, nonpositive_prices)",
-        7,
+         (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, \
+         old_times)",
+        9,
         "",
     )
 });
@@ -160,9 +161,11 @@ async fn write_symbols_and_venues(
                 .bind(row.venue.as_str().to_owned())
                 .bind(row.settings.scheme.name())
                 .bind(row.settings.scope.name())
+                .bind(row.settings.ties.name())
                 .bind(row.settings.lateness_ns)
                 .bind(row.settings.idle_ns)
                 .bind(row.settings.nonpositive_prices)
+                .bind(row.settings.old_times)
         })
         .await?;
     Ok(())

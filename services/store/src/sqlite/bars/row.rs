@@ -40,16 +40,20 @@ pub(super) fn read_symbol(row: &SqliteRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
-/// Reads the columns venue, scheme, scope, `lateness_ns`, `idle_ns`, `nonpositive_prices`.
+/// Reads the columns venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`,
+/// `old_times`.
 pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
-    let nonpositive: i64 = row.try_get(5)?;
+    let nonpositive: i64 = row.try_get(6)?;
+    let old_times: i64 = row.try_get(7)?;
     let settings = VenueSettings {
         scheme: read_parsed_text(row, 1, "scheme")?,
         scope: read_parsed_text(row, 2, "scope")?,
-        lateness_ns: row.try_get(3)?,
-        idle_ns: row.try_get(4)?,
+        ties: read_parsed_text(row, 3, "ties")?,
+        lateness_ns: row.try_get(4)?,
+        idle_ns: row.try_get(5)?,
         nonpositive_prices: nonpositive != 0,
+        old_times: old_times != 0,
     };
     Ok(VenueRow { venue, settings })
 }
