@@ -15,8 +15,9 @@ pub const TICK_RETENTION_NS: i64 = 7 * DAY_NS;
 /// whole days.
 pub const AMENDMENT_RETENTION_NS: i64 = 14 * DAY_NS;
 
-/// How long excluded ranges of trades, and sets of ids, are kept: a little longer than any trade.
-pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + HOUR_NS;
+/// How long excluded ranges of trades, and sets of ids, are kept: longer than any trade, which a
+/// store that drops whole days keeps up to a day and an hour longer than [`TICK_RETENTION_NS`].
+pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + DAY_NS + 2 * HOUR_NS;
 
 /// How long excluded ranges of edits and cancels are kept: until every trade is gone that an edit or
 /// a cancel of the same age could change.

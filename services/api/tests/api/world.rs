@@ -266,7 +266,13 @@ impl World {
 
     /// Deletes every tick, as if all had expired.
     pub(crate) async fn delete_ticks(&self) {
-        while self.ticks.delete_expired_batch(i64::MAX, i64::MAX).await.unwrap() > 0 {}
+        while self
+            .ticks
+            .delete_expired_batch(i64::MAX, i64::MAX)
+            .await
+            .unwrap()
+            > 0
+        {}
     }
 
     /// Waits until everything in the log is folded and archived.
