@@ -69,6 +69,13 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the number of partitions of `bar-updates`, which is that of `trades`.
+    #[must_use]
+    pub fn partition_count(&self) -> u32 {
+        let count = self.lock().partitions.len();
+        u32::try_from(count).expect("partitions are counted in 32 bits")
+    }
+
     /// Returns the generation of `bar-updates`.
     #[must_use]
     pub fn epoch(&self) -> u64 {

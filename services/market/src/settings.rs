@@ -101,6 +101,24 @@ impl VenueSettings {
     /// The greatest lateness and idle time: one day.
     pub const MAX_WAIT_NS: i64 = crate::DAY_NS;
 
+    /// Returns the watermark of a symbol at an append time, in UTC nanoseconds. `watermark_ns` and
+    /// `last_append_ns` are those of its last trade, or `i64::MIN` before the first. Once the symbol
+    /// is idle, its watermark moves on by the append time that has passed since.
+    #[inline]
+    #[must_use]
+    pub const fn watermark_at(
+        &self,
+        watermark_ns: i64,
+        last_append_ns: i64,
+        append_time_ns: i64,
+    ) -> i64 {
+        let silence_ns = append_time_ns.saturating_sub(last_append_ns);
+        if watermark_ns == i64::MIN || silence_ns < self.idle_ns {
+            return watermark_ns;
+        }
+        watermark_ns.saturating_add(silence_ns)
+    }
+
     /// Checks that the time, price, id and scope of a trade are what these settings allow.
     ///
     /// # Errors

@@ -54,6 +54,19 @@ pub struct SymbolRow {
     pub newest_minute_ns: i64,
 }
 
+impl SymbolRow {
+    /// Returns the time up to which windows are closed at an append time that the fold has reached,
+    /// in UTC nanoseconds. The stored time is that of the last trade or close; windows without
+    /// trades close as time passes.
+    #[must_use]
+    pub fn closed_until_ns_at(&self, settings: &VenueSettings, append_time_ns: i64) -> i64 {
+        let watermark_ns =
+            settings.watermark_at(self.watermark_ns, self.last_append_ns, append_time_ns);
+        let closed_ns = watermark_ns.saturating_sub(settings.lateness_ns);
+        self.closed_until_ns.max(closed_ns)
+    }
+}
+
 /// The settings of a venue that are in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VenueRow {

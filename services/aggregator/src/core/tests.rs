@@ -11,6 +11,8 @@ use store::{IdSetRow, TickVerdict};
 use super::rejections::MAX_KEPT_BYTES;
 use super::*;
 
+mod counting;
+
 const START_NS: i64 = 1_700_000_000_000_000_000;
 
 fn encoded_record(offset: u64, key: &str, value: Vec<u8>) -> Record {

@@ -1,6 +1,6 @@
 //! Bars of the hub and the store together.
 
-use market::{BarRow, Instrument, Interval};
+use market::{BarRow, Instrument, Interval, Venue};
 use store::{BarQuery, BarReader};
 
 use super::periods::PeriodSequence;
@@ -13,6 +13,8 @@ use crate::problem::Problem;
 pub(super) struct LiveAndStoredBars<'a, R> {
     bars: &'a R,
     instrument: &'a Instrument,
+    /// The number of partitions of `trades`.
+    partitions: u32,
     /// The bars that the hub held when the source was opened.
     live_bars: Vec<BarRow>,
 }
@@ -40,6 +42,7 @@ impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
         Self {
             bars,
             instrument,
+            partitions: hub.partition_count(),
             live_bars,
         }
     }
@@ -49,6 +52,7 @@ impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
         Self {
             bars,
             instrument,
+            partitions: hub.partition_count(),
             live_bars: hub.held_bars(instrument, Interval::M1),
         }
     }
@@ -131,10 +135,29 @@ impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
         }
     }
 
-    /// Returns the time up to which windows and days are closed, as far as the store knows.
+    /// Returns the time up to which windows and days are closed, as far as the store knows: also
+    /// those without trades, as time passes in the log.
     pub(super) async fn closed_until_ns(&self) -> Result<i64, Problem> {
-        let symbol = self.bars.symbol(self.instrument).await?;
-        Ok(symbol.map_or(i64::MIN, |symbol| symbol.closed_until_ns))
+        // Read before the symbol: a trade that is folded between the two reads then closes too few
+        // windows, and not too many.
+        let key = self.instrument.key().as_bytes();
+        let partition = schemas::partition_of(key, self.partitions);
+        let progress = self.bars.partition_progress(partition).await?;
+        let venue = self.instrument.venue().parse();
+        let venue: Venue = venue.expect("an instrument has the name of a venue");
+        let settings = self
+            .bars
+            .venue_settings_if_in_every_partition(&venue, self.partitions)
+            .await?;
+        let Some(symbol) = self.bars.symbol(self.instrument).await? else {
+            return Ok(i64::MIN);
+        };
+        Ok(match (settings, progress) {
+            (Some(settings), Some(progress)) => {
+                symbol.closed_until_ns_at(&settings, progress.append_time_ns)
+            }
+            _ => symbol.closed_until_ns,
+        })
     }
 }
 

@@ -78,11 +78,7 @@ impl SymbolClock {
     /// Returns the watermark at an append time: it moves on once the symbol is idle.
     #[inline]
     const fn watermark_at(&self, settings: &VenueSettings, append_time_ns: i64) -> i64 {
-        let silence_ns = append_time_ns.saturating_sub(self.last_append_ns);
-        if self.watermark_ns == i64::MIN || silence_ns < settings.idle_ns {
-            return self.watermark_ns;
-        }
-        self.watermark_ns.saturating_add(silence_ns)
+        settings.watermark_at(self.watermark_ns, self.last_append_ns, append_time_ns)
     }
 
     /// Returns the time up to which windows are to be closed at an append time.

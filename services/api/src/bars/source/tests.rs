@@ -1,5 +1,8 @@
-use market::{Bar, Decimal, Position, Trade, Window};
-use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, StoredBar};
+use market::{Bar, Decimal, Position, SECOND_NS, Trade, VenueSettings, Window};
+use store::{
+    BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, StoredBar, SymbolRow,
+    VenueRow,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -75,6 +78,7 @@ async fn of_each_window_the_newer_state_counts() {
     let source = LiveAndStoredBars {
         bars: &store,
         instrument: &instrument,
+        partitions: 1,
         live_bars: vec![row(3, 5), row(4, 20), row(5, 21), row(6, 22)],
     };
     let cases = [
@@ -121,6 +125,7 @@ async fn windows_that_cancels_have_emptied_are_skipped() {
     let source = LiveAndStoredBars {
         bars: &store,
         instrument: &instrument,
+        partitions: 1,
         live_bars: vec![emptied(0), emptied(3), emptied(4)],
     };
     let first = source
@@ -142,4 +147,58 @@ async fn windows_that_cancels_have_emptied_are_skipped() {
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn windows_without_trades_close_as_time_passes_in_the_log() {
+    let folder = TempDir::new().unwrap();
+    let instrument: Instrument = "v:S".parse().unwrap();
+    let store = store_with_five_minutes(&folder, &instrument).await;
+    let settings = VenueSettings {
+        lateness_ns: SECOND_NS,
+        idle_ns: 5 * SECOND_NS,
+        ..VenueSettings::default()
+    };
+    let last_append_ns = 1_000 * SECOND_NS;
+    // The newest trade came five seconds into a minute.
+    let watermark_ns = 4 * MINUTE_NS + 5 * SECOND_NS;
+    let mut position = Position {
+        epoch: 1,
+        offset: 11,
+    };
+    for (silence_s, closed_ns) in [
+        (0, watermark_ns - SECOND_NS),
+        (4, watermark_ns - SECOND_NS),
+        (5, watermark_ns + 4 * SECOND_NS),
+        (180, watermark_ns + 179 * SECOND_NS),
+    ] {
+        let progress = PartitionProgress {
+            partition: 0,
+            epoch: 1,
+            next_offset: position.offset + 1,
+            updates_position: Position::default(),
+            append_time_ns: last_append_ns + silence_s * SECOND_NS,
+        };
+        let mut transaction = PartitionTransaction::empty(position, progress);
+        position = progress.next_position();
+        transaction.venues = vec![VenueRow {
+            venue: "v".parse().unwrap(),
+            settings,
+        }];
+        transaction.symbols = vec![SymbolRow {
+            instrument: instrument.clone(),
+            watermark_ns,
+            last_append_ns,
+            closed_until_ns: watermark_ns - SECOND_NS,
+            newest_minute_ns: 4 * MINUTE_NS,
+        }];
+        store.commit(&transaction).await.unwrap();
+        let source = LiveAndStoredBars {
+            bars: &store,
+            instrument: &instrument,
+            partitions: 1,
+            live_bars: Vec::new(),
+        };
+        assert_eq!(source.closed_until_ns().await.unwrap(), closed_ns);
+    }
 }
