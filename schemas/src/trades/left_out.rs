@@ -35,7 +35,7 @@ impl LeftOut {
     ) -> Result<Self, DecodeError> {
         check_array_length("record", elements, LEFT_OUT_ELEMENTS)?;
         let start_ns = reader.read_i64("start")?;
-        if start_ns < 0 || start_ns % MINUTE_NS != 0 {
+        if !(0..=i64::MAX - MINUTE_NS).contains(&start_ns) || start_ns % MINUTE_NS != 0 {
             return Err(DecodeError::malformed(
                 "start",
                 "a whole minute is expected",

@@ -207,7 +207,7 @@ fn names_the_version_and_kind_that_it_does_not_know() {
             known: 1
         }
     );
-    assert_eq!(decode(&[0x92, 1, 7]), DecodeError::Kind { found: 7 });
+    assert_eq!(decode(&[0x92, 1, 8]), DecodeError::Kind { found: 8 });
     assert_eq!(
         decode(&[0x9f, 1, 0xcc, 200]),
         DecodeError::Kind { found: 200 }

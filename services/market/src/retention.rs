@@ -1,6 +1,6 @@
 //! How long data is kept, counted from the append time: the time at which the log accepted it.
 
-use crate::{DAY_NS, HOUR_NS};
+use crate::DAY_NS;
 
 /// How long an event-time hour can change after its first trade was appended. For the same time,
 /// new trades are compared with the sets of ids that belong to an hour or a day. It is shorter than
@@ -16,8 +16,9 @@ pub const TICK_RETENTION_NS: i64 = 7 * DAY_NS;
 pub const AMENDMENT_RETENTION_NS: i64 = 14 * DAY_NS;
 
 /// How long excluded ranges of trades, and sets of ids, are kept: longer than any trade, which a
-/// store that drops whole days keeps up to a day and an hour longer than [`TICK_RETENTION_NS`].
-pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + DAY_NS + 2 * HOUR_NS;
+/// store that drops whole days keeps a day longer than [`TICK_RETENTION_NS`], and longer still if it
+/// was away when they were due.
+pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + 3 * DAY_NS;
 
 /// How long excluded ranges of edits and cancels are kept: until every trade is gone that an edit or
 /// a cancel of the same age could change.

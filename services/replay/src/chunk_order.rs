@@ -28,17 +28,19 @@ impl ChunkOrder {
         }
     }
 
-    /// Waits until every chunk before `sequence` was acknowledged, or until `stop` is cancelled.
+    /// Waits until every chunk before `sequence` was acknowledged. Returns `false` if `stop` is
+    /// cancelled first: the chunk must then not be sent.
+    #[must_use]
     pub(crate) fn wait_for_turn(
         &self,
         sequence: u64,
         timer: &ThreadTimer,
         stop: &CancellationToken,
-    ) {
+    ) -> bool {
         let mut first_unfinished = self.first_unfinished.subscribe();
         let turn = first_unfinished.wait_for(|first| *first >= sequence);
         // The sender lives as long as `self`, so waiting does not fail.
-        let _ = timer.block_on(turn, stop);
+        timer.block_on(turn, stop).is_some()
     }
 
     /// Records that a chunk was acknowledged.

@@ -24,6 +24,7 @@ pub(crate) fn conflict_lines(conflicts: &Result<Vec<SymbolConflicts>, String>) -
     if has_conflicts(found) {
         let conflicting = found.iter().filter(|symbol| symbol.conflicts > 0);
         text += &count_lines(
+            "Conflicts",
             &conflicting.collect::<Vec<_>>(),
             |symbol| symbol.conflicts,
             "conflict with the first delivery of their id (another time, price, quantity or side) \
@@ -37,6 +38,8 @@ pub(crate) fn conflict_lines(conflicts: &Result<Vec<SymbolConflicts>, String>) -
                 symbol.venue, symbol.symbol
             );
         }
+    } else if found.iter().any(|symbol| symbol.is_limited) {
+        text += "Conflicts: none among the trades that were compared.\n";
     } else {
         text += "Conflicts: none.\n";
     }
@@ -44,6 +47,7 @@ pub(crate) fn conflict_lines(conflicts: &Result<Vec<SymbolConflicts>, String>) -
     let not_comparable: Vec<_> = not_comparable.collect();
     if !not_comparable.is_empty() {
         text += &count_lines(
+            "Not comparable",
             &not_comparable,
             |symbol| symbol.not_comparable,
             "were delivered before and cannot be compared: the first delivery is no longer stored",
@@ -54,6 +58,7 @@ pub(crate) fn conflict_lines(conflicts: &Result<Vec<SymbolConflicts>, String>) -
 
 /// Returns a line with the sum of a count over symbols, and a line for each of the first symbols.
 fn count_lines(
+    heading: &str,
     symbols: &[&SymbolConflicts],
     count: impl Fn(&SymbolConflicts) -> u64,
     what: &str,
@@ -62,7 +67,7 @@ fn count_lines(
     let is_limited = symbols.iter().any(|symbol| symbol.is_limited);
     let total = symbols.iter().map(|symbol| count(symbol)).sum();
     let mut text = format!(
-        "Conflicts: {}{} trades {what}:\n",
+        "{heading}: {}{} trades {what}:\n",
         at_least(is_limited),
         format_count(total)
     );
@@ -113,7 +118,7 @@ Conflicts: at least 10,003 trades conflict with the first delivery of their id (
   3 of v:A/B; GET /api/v1/duplicates/v/A%2FB?conflicts=true lists them
   at least 10,000 of v:C; GET /api/v1/duplicates/v/C?conflicts=true lists them
 The ids of v:A/B begin again on another day. If the venue numbers the trades of each day from the start, send the tapes as another --venue with --id-scope day.
-Conflicts: at least 2 trades were delivered before and cannot be compared: the first delivery is no longer stored:
+Not comparable: at least 2 trades were delivered before and cannot be compared: the first delivery is no longer stored:
   at least 2 of v:C; GET /api/v1/duplicates/v/C?conflicts=true lists them
 ";
         assert_eq!(conflict_lines(&Ok(found)), expected);

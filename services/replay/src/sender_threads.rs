@@ -70,8 +70,10 @@ fn send_chunk(
         bytes_read: chunk.bytes_read,
     };
     for request in &chunk.requests {
-        if connection.declare_venue(&request.venue, timer)? == TieOrder::Log {
-            order.wait_for_turn(chunk.sequence, timer, stop);
+        if connection.declare_venue(&request.venue, timer)? == TieOrder::Log
+            && !order.wait_for_turn(chunk.sequence, timer, stop)
+        {
+            anyhow::bail!("stopped before the trades could be sent in order");
         }
         let answer = connection.send_trades_batch(request, timer)?;
         acknowledged.count_trades(request);

@@ -189,7 +189,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 TickInclusion::Undecided => self.report.undecided += 1,
                 TickInclusion::Excluded(verdict) => {
                     self.report.count_excluded_tick(verdict);
-                    if verdict == TickVerdict::Duplicate {
+                    if verdict == TickVerdict::Duplicate && tick.amendment.is_none() {
                         classified.duplicates.push(tick.clone());
                     }
                 }
@@ -197,7 +197,9 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                     if limits.verdicts_may_be_deleted(tick.append_time_ns) =>
                 {
                     self.report.count_excluded_tick(TickVerdict::Duplicate);
-                    classified.duplicates.push(tick.clone());
+                    if tick.amendment.is_none() {
+                        classified.duplicates.push(tick.clone());
+                    }
                 }
                 TickInclusion::MissedDuplicate => {
                     self.report.add_difference(StoredValueDifference {

@@ -227,7 +227,8 @@ impl SimCluster {
     }
 }
 
-/// Returns whether a role has ended because its topic was recreated.
+/// Returns whether a role has ended because its topic was recreated, or because another member has
+/// begun with the next generation.
 fn is_recreated(error: &str) -> bool {
-    error.contains("was recreated; open it again")
+    error.contains("was recreated; open it again") || error.contains("the log is of epoch")
 }

@@ -288,7 +288,9 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         self.schedule.postpone_advance(self.monotonic_ns());
         worker.metrics.add_counts(&self.core.take_counts());
         match self.mode.limit {
-            Some(_) if self.mode.is_check => self.check_limited_commit().await.map(Some),
+            Some(_) if self.mode.is_check && !records.is_empty() => {
+                self.check_limited_commit().await.map(Some)
+            }
             Some(_) => self.commit_limited(records.len()).await,
             None => Ok(None),
         }

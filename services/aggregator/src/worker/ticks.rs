@@ -3,7 +3,7 @@
 use backend::Backend;
 use market::{Bar, MINUTE_NS, VenueSettings};
 use schemas::Refold;
-use store::{BarReader, ExcludedRange, StoreError, Tick, TickStore, trades_admitted_and_current};
+use store::{StoreError, TickStore, load_excluded_ranges, trades_admitted_and_current};
 
 use super::role::WorkerStores;
 use crate::core::RefoldRequest;
@@ -23,7 +23,7 @@ pub(super) async fn fold_ticks<B: Backend>(
         .read(&request.instrument, start_ns, end_ns)
         .await?;
     ticks.retain(|tick| tick.position < up_to);
-    let excluded = read_excluded_ranges(&stores.bars, partition, &ticks).await?;
+    let excluded = load_excluded_ranges(&stores.bars, partition, &ticks).await?;
     let (admitted, trades) = trades_admitted_and_current(ticks, &excluded, up_to, settings);
     let mut bar = Bar::empty(start_ns, 0, admitted.first_append_ns.unwrap_or(i64::MAX));
     for tick in &trades {
@@ -36,24 +36,4 @@ pub(super) async fn fold_ticks<B: Backend>(
         up_to,
         bar,
     })
-}
-
-/// Returns the ranges that the fold has excluded among `ticks`, which are in order of their
-/// positions.
-async fn read_excluded_ranges<R: BarReader>(
-    bars: &R,
-    partition: u32,
-    ticks: &[Tick],
-) -> Result<Vec<ExcludedRange>, StoreError> {
-    let mut ranges = Vec::new();
-    let same_epoch = |left: &Tick, right: &Tick| left.position.epoch == right.position.epoch;
-    for run in ticks.chunk_by(same_epoch) {
-        let (first, last) = (run[0].position, run[run.len() - 1].position);
-        let end = last.offset + 1;
-        ranges.extend(
-            bars.excluded_ranges(partition, first.epoch, first.offset, end)
-                .await?,
-        );
-    }
-    Ok(ranges)
 }

@@ -69,18 +69,23 @@ async fn append_duplicates<R: BarReader, T: TickStore>(
 ) -> Result<Option<NextDuplicate>, StoreError> {
     let is_before = |later: &store::Tick| NextDuplicate::of_tick(later) < request.from;
     let begin = read.later.partition_point(is_before);
-    let mut later = &read.later[begin..];
+    // Only what is asked for is compared: that costs look-ups.
+    let is_since = |later: &&store::Tick| {
+        let since = request.since;
+        since.is_none_or(|since| since <= later.position)
+    };
+    let wanted: Vec<store::Tick> = read.later[begin..]
+        .iter()
+        .filter(is_since)
+        .cloned()
+        .collect();
+    let mut later = &wanted[..];
     while !later.is_empty() {
         let wanted = (request.limit - duplicates.len() + 1).max(MIN_COMPARED);
         let (compared, rest) = later.split_at(wanted.min(later.len()));
         later = rest;
         for duplicate in source.with_first_deliveries(compared, read).await? {
-            let is_since = request
-                .since
-                .is_none_or(|since| since <= duplicate.later.position);
-            let is_left_out =
-                request.conflicts_only && duplicate.compare() == DuplicateComparison::Same;
-            if !is_since || is_left_out {
+            if request.conflicts_only && duplicate.compare() == DuplicateComparison::Same {
                 continue;
             }
             if duplicates.len() == request.limit {

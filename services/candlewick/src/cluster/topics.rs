@@ -80,8 +80,14 @@ pub(super) async fn open_topic(
         topic.check_rights(rights).await?;
         let epoch = match epoch_source {
             EpochSource::Adopt(bars) => {
-                if name == schemas::TRADES {
-                    check_not_bound_elsewhere(&topic, bars).await?;
+                // Before any topic is registered: a stranger's database stays as it is.
+                match name {
+                    schemas::TRADES => check_not_bound_elsewhere(&topic, bars).await?,
+                    _ => {
+                        let full_name = connection.topic_names.full_name(schemas::TRADES);
+                        let trades = connection.kafka.request_topic(&full_name).await?;
+                        check_not_bound_elsewhere(&trades, bars).await?;
+                    }
                 }
                 let generation = TopicGeneration {
                     topic: name.to_owned(),

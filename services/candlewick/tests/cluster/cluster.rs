@@ -192,6 +192,7 @@ impl TestCluster {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", self.options(&["--brokers"])[1])
             .set("transactional.id", &topic)
+            .set("transaction.timeout.ms", "600000")
             .create()
             .unwrap();
         producer.init_transactions(KAFKA_TIMEOUT).unwrap();

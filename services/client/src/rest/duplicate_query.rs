@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use market::{Symbol, Venue};
+use market::{Symbol, Venue, format_time};
 use schemas::RecordPosition;
 
 use crate::path::path_segment;
@@ -31,9 +31,11 @@ impl DuplicateQuery<'_> {
     pub(super) fn to_path(self) -> String {
         let (start_ns, end_ns) = self.range_ns;
         let mut path = format!(
-            "/api/v1/duplicates/{}/{}?start={start_ns}&end={end_ns}&limit={}",
+            "/api/v1/duplicates/{}/{}?start={}&end={}&limit={}",
             self.venue,
             path_segment(self.symbol.as_str()),
+            format_time(start_ns),
+            format_time(end_ns),
             self.limit,
         );
         if self.conflicts_only {
@@ -67,7 +69,8 @@ mod tests {
             limit: 3,
             cursor: None,
         };
-        let path = "/api/v1/duplicates/v/A%2FB?start=1&end=2&limit=3";
+        let path = "/api/v1/duplicates/v/A%2FB?start=1970-01-01T00:00:00.000000001Z\
+                    &end=1970-01-01T00:00:00.000000002Z&limit=3";
         assert_eq!(query.to_path(), path);
         let since = RecordPosition {
             partition: 7,

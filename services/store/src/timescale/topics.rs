@@ -18,6 +18,11 @@ pub(super) const SELECT_TOPICS: &str =
 const INSERT_TOPIC: &str = "INSERT INTO topics (topic, topic_id, epoch, partitions, origin) \
     VALUES ($1, $2, $3, $4, $5)";
 
+/// Waits until no worker is committing, and lets none commit before this transaction has ended: the
+/// statements after it read where the last commit has moved each partition.
+const LOCK_PROGRESS: &str =
+    "SELECT partition FROM partition_progress ORDER BY partition FOR UPDATE";
+
 /// Records where each partition of a generation ends. The ends must not change once a reader has
 /// seen them, so this transaction waits for the disk, whatever the server's setting.
 const INSERT_EPOCH_ENDS: &str = "INSERT INTO epoch_ends (partition, epoch, end_offset) \
@@ -72,6 +77,7 @@ pub(super) async fn register_topic(
             query("SET LOCAL synchronous_commit = on")
                 .execute(&mut *session)
                 .await?;
+            query(LOCK_PROGRESS).execute(&mut *session).await?;
             query(INSERT_EPOCH_ENDS)
                 .bind(partition_as_integer(ended.partitions)?)
                 .bind(u64_bits_as_bigint(ended.epoch))

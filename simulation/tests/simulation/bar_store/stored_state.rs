@@ -59,7 +59,12 @@ impl StoredState {
 
     /// Deletes what was appended before these times.
     pub fn delete_expired(&mut self, ids_before_ns: i64, amendments_before_ns: i64) {
-        self.expired_before_ns = (ids_before_ns, amendments_before_ns);
+        // The time that counts goes back when a partition falls behind; what is deleted stays so.
+        let (ids_ns, amendments_ns) = self.expired_before_ns;
+        self.expired_before_ns = (
+            ids_ns.max(ids_before_ns),
+            amendments_ns.max(amendments_before_ns),
+        );
         for ranges in self.excluded_ranges.values_mut() {
             ranges.retain(|range| range.append_time_ns >= ids_before_ns);
         }

@@ -123,13 +123,17 @@ impl Oracle {
 
     pub(super) fn apply_left_out(&mut self, record: &Record, left_out: LeftOut) -> RecordOutcome {
         let start_ns = left_out.start_ns;
+        let lacks_bar = self.instrument(record).is_none_or(|instrument| {
+            let minute = Interval::M1.window_containing(start_ns);
+            !self.bars.contains_key(&(instrument, minute))
+        });
         let outcome = match left_out.is_refold {
             false => self.apply_repair(
                 record,
                 Repair {
                     start_ns,
                     end_ns: start_ns + market::MINUTE_NS,
-                    force: true,
+                    force: lacks_bar,
                 },
             ),
             true => RecordOutcome::NotATick,

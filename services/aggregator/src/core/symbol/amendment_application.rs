@@ -99,15 +99,21 @@ impl AmendmentApplication<'_> {
         Admission::Counted { late: false }
     }
 
-    /// Marks the minute of a record that is left out to be refolded, whatever its ticks show. If
-    /// that record is a refold, the minute keeps its bar and cannot be proved any more.
+    /// Marks the minute of a record that is left out to be refolded; a minute without a bar gets
+    /// one, so that clients hear of it. If that record is a refold, the minute keeps its bar and
+    /// cannot be proved any more.
     pub(crate) fn apply_left_out(&mut self, left_out: LeftOut) -> Admission {
         let start_ns = left_out.start_ns;
         if !left_out.is_refold {
+            let minute = Interval::M1.window_containing(start_ns);
+            self.bars.merge_accumulator_into_bars(self.at);
+            if let Some(request) = self.mark_bar_used_or_request(minute) {
+                return Admission::Blocked(vec![request]);
+            }
             return self.mark_minutes_for_repair(Repair {
                 start_ns,
                 end_ns: start_ns + MINUTE_NS,
-                force: true,
+                force: !self.bars.has_bar(minute),
             });
         }
         self.bars.merge_accumulator_into_bars(self.at);

@@ -114,6 +114,11 @@ impl SymbolBars {
         self.clock.is_closed(window.end_ns()) && !self.windows.contains(window)
     }
 
+    /// Returns whether a window has a bar. A closed window has to be in memory.
+    pub(crate) fn has_bar(&self, window: Window) -> bool {
+        self.windows.admitted_count(window).is_some()
+    }
+
     /// Returns whether the record is within the horizon of the current minute's hour.
     #[inline]
     pub(crate) fn is_current_minute_within_horizon(&mut self, at: AppliedAt) -> bool {
