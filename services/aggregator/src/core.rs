@@ -79,9 +79,9 @@ pub struct RecordToLeaveOut {
 /// Makes a worker commit what it has folded before it applies the record that follows a record
 /// which is left out.
 ///
-/// If two workers fold a partition, the one that did not leave the record out must not announce
-/// states beyond that point: they would have the same `through` as those of the other. Its commit
-/// fails instead, because the other has moved the partition, or because the store refuses it.
+/// While a partition moves, two workers may fold it, of which only one leaves the record out. The
+/// other's bars are different from there on, and have the same `through`. It announces none of
+/// them: its commit fails first, because the partition was moved or the store refuses the record.
 #[derive(Debug, Default)]
 struct LeftOutBarrier {
     waits_for_commit: bool,

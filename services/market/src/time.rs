@@ -13,9 +13,9 @@ pub const HOUR_NS: i64 = 60 * MINUTE_NS;
 /// A UTC day in nanoseconds.
 pub const DAY_NS: i64 = 24 * HOUR_NS;
 
-/// The start of 1973. Earlier event times need the venue's setting `old_times`: they are mostly
-/// integers in another unit than nanoseconds, and the nanoseconds since 1970 that a clock of any
-/// unit reads up to 2100 are earlier.
+/// The start of 1973. Earlier event times need the venue's setting `old_times`, because they are
+/// mostly mistakes: a time of today in seconds, milliseconds or microseconds, read as nanoseconds,
+/// is a time before 1973. That is so until 2100.
 pub const OLDEST_USUAL_TIME_NS: i64 = 3 * 365 * DAY_NS + DAY_NS;
 
 /// The end of the times that are plausible for an integer in another unit: the start of 2100.

@@ -155,8 +155,8 @@ impl RefusedRecordSearch {
         Ok(true)
     }
 
-    /// Makes the next session leave the record out for good, after one that only checked it.
-    /// Returns `false` if the worker is stopped first.
+    /// Appends the record `left out` and lets the next session leave the record at fault out. The
+    /// session before has checked that the store accepts the commit without it. Returns `false` if the worker is stopped first.
     ///
     /// # Errors
     /// The error of the store if too many records were left out within [`LEFT_OUT_PERIOD`].

@@ -1,10 +1,12 @@
 //! One stretch of folding, from a loaded state until the worker is stopped or loses the partition.
 
+mod limited_commits;
+
 use std::time::Duration;
 
 use backend::Backend;
 use clock::{Clock, RetryTimer};
-use eventlog::{Log, LogError, Record, split_before_future_record};
+use eventlog::{Log, LogError, split_before_future_record};
 use market::Position;
 use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -18,7 +20,7 @@ use super::load::LoadPlan;
 use super::own_records::append_advance;
 use super::readiness::SessionReadiness;
 use super::refolds::{RefoldCall, RefoldError, fold_and_append_refolds};
-use super::refused_commit::{CommitMode, RefusedCommit};
+use super::refused_commit::CommitMode;
 use super::role::PartitionWorker;
 use super::schedule::{PendingWorkKinds, SessionSchedule};
 use super::session_end::SessionEnd;
@@ -294,57 +296,6 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             Some(_) => self.commit_limited(records.len()).await,
             None => Ok(None),
         }
-    }
-
-    /// Returns the first of some fetched records, as many as a commit may contain.
-    fn within_commit_limit<'r>(&self, records: &'r [Record]) -> &'r [Record] {
-        let next_offset = self.core.next_position().offset;
-        let is_new = |record: &Record| record.offset >= next_offset;
-        let first = records.iter().position(is_new).unwrap_or(records.len());
-        let records = &records[first..];
-        match &self.mode.limit {
-            Some(limit) => &records[..records.len().min(limit.max_records)],
-            None => records,
-        }
-    }
-
-    /// Commits the records that were just folded, of which a refusal names the number. Removes the
-    /// limit once it has ended.
-    async fn commit_limited(
-        &mut self,
-        record_count: usize,
-    ) -> Result<Option<SessionEnd>, WorkerError> {
-        let ended = self.commit_all().await?;
-        if let Some(SessionEnd::DataRefused(refused)) = ended {
-            return Ok(Some(SessionEnd::DataRefused(RefusedCommit {
-                record_count: Some(record_count),
-                ..refused
-            })));
-        }
-        let stored = self.committer.commit_state().stored_position().offset;
-        let limit = &mut self.mode.limit;
-        limit.take_if(|limit| stored >= limit.end_offset);
-        Ok(ended)
-    }
-
-    /// Commits what was folded before a record that follows a record which is left out.
-    async fn commit_before_left_out(&mut self) -> Result<Option<SessionEnd>, WorkerError> {
-        let ended = self.commit_all().await?;
-        self.core.record_awaited_commit();
-        Ok(ended)
-    }
-
-    /// Checks whether the store would commit the one record that was just folded.
-    async fn check_limited_commit(&mut self) -> Result<SessionEnd, WorkerError> {
-        let checked = self.committer.check_commit_unless_stopped(&mut self.core);
-        let end = checked.await?;
-        Ok(match end {
-            SessionEnd::DataRefused(refused) => SessionEnd::DataRefused(RefusedCommit {
-                record_count: Some(1),
-                ..refused
-            }),
-            end => end,
-        })
     }
 
     /// Loads what the core requests, or returns how the session ends.

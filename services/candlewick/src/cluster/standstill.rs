@@ -23,8 +23,8 @@ const STANDSTILL_AFTER: Duration = Duration::from_secs(5);
 /// Watches the partitions of a topic that the process works on. Its component is ready as long as
 /// none of them stands still.
 ///
-/// It looks only at what was fetched, so it notices a standstill whatever the cause is: the brokers
-/// keep records back or do not deliver them, or the task of the partition does not take them.
+/// It compares what was fetched with the end of the log. So it notices brokers that keep records
+/// back, brokers that do not deliver them, and a task of the partition that does not take them.
 #[derive(Clone)]
 pub(super) struct StandstillWatch {
     topic_name: &'static str,

@@ -147,7 +147,7 @@ fn a_second_database_on_the_same_topics_is_refused_until_an_operator_binds_it() 
     wait_counted(&api.client(), 6);
     cluster.verify(6 * SYMBOLS.len() as u64);
 
-    // Nobody folds: `verify` names the partitions.
+    // No aggregator runs: `verify` names the partitions that have records to fold.
     aggregator.terminate().success();
     send(&api.client(), 7..8);
     let output = cluster.run_verify();

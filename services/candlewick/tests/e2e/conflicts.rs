@@ -1,41 +1,18 @@
 //! Later deliveries that say something else than the first, and tapes without ids.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::{
-    Finished, TestClient, TestProcess, counted_trades, replay, table_number, trades, until, verify,
-    wait_settled,
+    TapeFixture, counted_trades, table_number, trades, until, verify, wait_settled,
 };
 
-struct Fixture {
-    standalone: TestProcess,
-    client: TestClient,
-    folder: TempDir,
-}
-
-impl Fixture {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let standalone = TestProcess::start(&folder.path().join("data"));
-        Self {
-            client: standalone.client(),
-            standalone,
-            folder,
-        }
-    }
-
+impl TapeFixture {
     fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        let path = self.folder.path().join(name);
+        let path = self.path(name);
         std::fs::write(&path, bytes).unwrap();
         path
-    }
-
-    fn replay(&self, venue: &str, tapes: &[&Path], options: &[&str]) -> Finished {
-        let state = self.folder.path();
-        Finished::of(&mut replay(&self.standalone, state, venue, tapes, options))
     }
 
     fn conflicts(&self, venue: &str, symbol: &str) -> Vec<Value> {
@@ -45,15 +22,16 @@ impl Fixture {
 
     /// Stops the process, and returns what `verify` says of its folder.
     fn stop_and_verify(self, trades: u64) -> String {
+        let data = self.path("data");
         self.standalone.terminate().success();
-        verify(&self.folder.path().join("data"), trades)
+        verify(&data, trades)
     }
 }
 
 /// Ids 1, 2 and 3 of one day, and other trades 1, 2 and 3 of a day weeks later.
 #[test]
 fn ids_that_begin_again_are_said_to_do_so() {
-    let fixture = Fixture::start();
+    let fixture = TapeFixture::start();
     let tape = |name: &str, prices: [u32; 3], first_ms: u64| {
         let lines = prices.iter().zip(1..).map(|(price, id)| {
             let time_ms = first_ms + 1_000 * id;
@@ -109,7 +87,7 @@ fn ids_that_begin_again_are_said_to_do_so() {
 /// Several fills under one id and at one time.
 #[test]
 fn other_content_under_one_id_is_listed() {
-    let fixture = Fixture::start();
+    let fixture = TapeFixture::start();
     let fill = |price: &str, quantity: &str| {
         json!({"venue": "c", "symbol": "PRED", "time": "2024-05-01T10:00:00Z",
             "price": price, "quantity": quantity, "id": "9ab1"})
@@ -142,11 +120,11 @@ fn other_content_under_one_id_is_listed() {
     assert_eq!(table_number(&output, "conflicts"), 1, "{output}");
 }
 
-/// A tape without ids, the same gzipped, and the same with a line more: three trades, whatever
-/// order they are sent in.
+/// Sends a tape without ids, the same tape gzipped, and the same tape with one more line, in every
+/// order. They hold three trades together.
 #[test]
 fn a_tape_without_ids_is_recognised_in_every_packing() {
-    let fixture = Fixture::start();
+    let fixture = TapeFixture::start();
     let text = "time,price,quantity\n2024-05-01T00:00:00Z,90,1\n2024-05-01T00:00:10Z,91,2\n";
     let grown = format!("{text}2024-05-01T00:00:20Z,92,3\n");
     let files = [

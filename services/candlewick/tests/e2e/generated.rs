@@ -69,8 +69,8 @@ fn compare(seed: u32, ids: &str, scheme: &str, identity: &[&str]) {
     );
     assert_eq!(table_number(&output, "conflicts"), conflicts, "{output}");
 
-    // The whole file again: whatever its ids are, every trade is a duplicate, and the same lines
-    // conflict with the first.
+    // The same file is sent again. Every trade is a duplicate, with ids of each kind, and the lines
+    // that conflicted the first time conflict again.
     let mut command = replay(&standalone, folder.path(), "alpha", &[&tape], &options);
     assert_eq!(conflicts_of(&Finished::of(&mut command)), conflicts);
     wait_settled(&client, trades, duplicates + trades + duplicates);

@@ -3,46 +3,18 @@
 use fastrand::Rng;
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-use tempfile::TempDir;
-
 use crate::support::{
-    Finished, Line, TestClient, TestProcess, bars, counted_trades, replay, shuffle_within,
-    table_number, trades, verify, wait_settled, write_plain,
+    Line, TapeFixture, bars, counted_trades, shuffle_within, table_number, trades, verify,
+    wait_settled, write_plain,
 };
+use serde_json::{Value, json};
 
 /// 2024-05-01T10:00:00Z.
 const BEGIN_NS: i64 = 1_714_557_600_000_000_000;
 const SECOND_NS: i64 = 1_000_000_000;
 const DAY_NS: i64 = 86_400 * SECOND_NS;
 
-struct TapeFixture {
-    standalone: TestProcess,
-    client: TestClient,
-    folder: TempDir,
-}
-
 impl TapeFixture {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let standalone = TestProcess::start(&folder.path().join("data"));
-        Self {
-            client: standalone.client(),
-            standalone,
-            folder,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn replay(&self, venue: &str, tapes: &[PathBuf], options: &[&str]) {
-        let state = self.folder.path();
-        let mut command = replay(&self.standalone, state, venue, tapes, options);
-        Finished::of(&mut command).success();
-    }
-
     fn gaps(&self, venue: &str) -> Vec<Value> {
         let path = format!("/api/v1/venues/{venue}/gaps?limit=7");
         self.client.get_all_pages(&path)
@@ -96,7 +68,7 @@ fn ids_that_begin_anew_each_day_or_in_each_file() {
         let fixture = TapeFixture::start();
         let options = ["--id-scope", scope, "--id-scheme", "contiguous"];
         let files = two_days(&fixture);
-        fixture.replay("v", &files, &options);
+        fixture.replay("v", &files, &options).success();
         wait_settled(&fixture.client, 398, 0);
         let days = bars(&fixture.client, "v", "X", "1d");
         let counts: Vec<_> = days.iter().map(|bar| bar["trades"].clone()).collect();
@@ -111,7 +83,7 @@ fn ids_that_begin_anew_each_day_or_in_each_file() {
             _ => assert!(gaps[0]["scope"].is_string(), "{gaps:?}"),
         }
 
-        fixture.replay("v", &files, &options);
+        fixture.replay("v", &files, &options).success();
         wait_settled(&fixture.client, 398, 398);
         assert_eq!(bars(&fixture.client, "v", "X", "1d"), days);
         println!(
@@ -129,9 +101,7 @@ fn ids_that_begin_anew_are_duplicates_where_the_venue_says_that_they_do_not() {
     let fixture = TapeFixture::start();
     let options = ["--id-scope", "symbol", "--id-scheme", "contiguous"];
     let files = two_days(&fixture);
-    let state = fixture.folder.path();
-    let mut command = replay(&fixture.standalone, state, "v", &files, &options);
-    let output = Finished::of(&mut command);
+    let output = fixture.replay("v", &files, &options);
     assert_eq!(output.code, Some(1), "{}", output.text);
     assert!(
         output.text.contains("Conflicts: 198 trades"),
@@ -160,9 +130,9 @@ fn uuids() {
     let files = [fixture.path("once.csv"), fixture.path("again.csv")];
     write_plain(&files[0], &lines);
     write_plain(&files[1], &shuffle_within(&mut random, lines.clone(), 500));
-    fixture.replay("v", &files[..1], &[]);
+    fixture.replay("v", &files[..1], &[]).success();
     wait_settled(&fixture.client, 500, 0);
-    fixture.replay("v", &files[1..], &[]);
+    fixture.replay("v", &files[1..], &[]).success();
     wait_settled(&fixture.client, 500, 500);
 
     let listed = trades(&fixture.client, "v", "X");
@@ -195,8 +165,12 @@ fn ids_that_rise_with_holes() {
         .collect();
     let file = [fixture.path("holes.csv")];
     write_plain(&file[0], &shuffle_within(&mut random, lines, 20));
-    fixture.replay("unique", &file, &["--id-scheme", "unique"]);
-    fixture.replay("contiguous", &file, &["--id-scheme", "contiguous"]);
+    fixture
+        .replay("unique", &file, &["--id-scheme", "unique"])
+        .success();
+    fixture
+        .replay("contiguous", &file, &["--id-scheme", "contiguous"])
+        .success();
     wait_settled(&fixture.client, 800, 0);
     for venue in ["unique", "contiguous"] {
         assert_eq!(counted_trades(&fixture.client, venue, "X"), 400);

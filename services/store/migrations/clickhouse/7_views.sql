@@ -1,5 +1,5 @@
 -- Views that compute trades and bars from the ticks in SQL. The API serves bars that are folded
--- elsewhere; these views are for ad-hoc questions and for `verify`.
+-- elsewhere, and `verify` reads the tables. These views are for questions asked by hand.
 --
 -- Some facts are stored with the bars and not here, so the views differ from the served bars in
 -- these cases:
@@ -13,6 +13,11 @@
 --    another hour (the views count both), if ids are declared `none` but trades carry ids, and if
 --    a trade names a scope that its venue does not use.
 -- 4. Trades whose first delivery was excluded by the fold, while a later delivery counts.
+-- 5. Trades of equal event time. The views order them by id, as a venue does whose setting `ties`
+--    is `id`. With `log`, open and close may differ.
+-- 6. Trades beyond the recorded end of an epoch, and records that the bar store refused
+--    (`unstorable`). The views count them.
+-- 7. Edits and cancels that came more than six days before their trade. The views apply them.
 --
 -- In all other cases the views hold exactly the same trades and the same values.
 

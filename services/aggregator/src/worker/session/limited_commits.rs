@@ -1,0 +1,64 @@
+//! The commits of a session while a record is searched for whose effects the store refuses.
+
+use backend::Backend;
+use eventlog::Record;
+
+use super::WorkerSession;
+use crate::error::WorkerError;
+use crate::worker::refused_commit::RefusedCommit;
+use crate::worker::session_end::SessionEnd;
+
+impl<B: Backend> WorkerSession<'_, B> {
+    /// Returns the first of some fetched records, as many as a commit may contain.
+    pub(super) fn within_commit_limit<'r>(&self, records: &'r [Record]) -> &'r [Record] {
+        let next_offset = self.core.next_position().offset;
+        let is_new = |record: &Record| record.offset >= next_offset;
+        let first = records.iter().position(is_new).unwrap_or(records.len());
+        let records = &records[first..];
+        match &self.mode.limit {
+            Some(limit) => &records[..records.len().min(limit.max_records)],
+            None => records,
+        }
+    }
+
+    /// Commits the records that were just folded, of which a refusal names the number. Removes the
+    /// limit once it has ended.
+    pub(super) async fn commit_limited(
+        &mut self,
+        record_count: usize,
+    ) -> Result<Option<SessionEnd>, WorkerError> {
+        let ended = self.commit_all().await?;
+        if let Some(SessionEnd::DataRefused(refused)) = ended {
+            return Ok(Some(SessionEnd::DataRefused(RefusedCommit {
+                record_count: Some(record_count),
+                ..refused
+            })));
+        }
+        let stored = self.committer.commit_state().stored_position().offset;
+        let limit = &mut self.mode.limit;
+        limit.take_if(|limit| stored >= limit.end_offset);
+        Ok(ended)
+    }
+
+    /// Commits what was folded before a record that follows a record which is left out.
+    pub(super) async fn commit_before_left_out(
+        &mut self,
+    ) -> Result<Option<SessionEnd>, WorkerError> {
+        let ended = self.commit_all().await?;
+        self.core.record_awaited_commit();
+        Ok(ended)
+    }
+
+    /// Checks whether the store would commit the one record that was just folded.
+    pub(super) async fn check_limited_commit(&mut self) -> Result<SessionEnd, WorkerError> {
+        let checked = self.committer.check_commit_unless_stopped(&mut self.core);
+        let end = checked.await?;
+        Ok(match end {
+            SessionEnd::DataRefused(refused) => SessionEnd::DataRefused(RefusedCommit {
+                record_count: Some(1),
+                ..refused
+            }),
+            end => end,
+        })
+    }
+}
