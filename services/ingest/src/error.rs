@@ -55,7 +55,9 @@ impl fmt::Display for FixedSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The venue's first settings fixed another id scheme, id scope or tie order.
-    #[error("{venue} has {known}, which cannot become {requested}")]
+    #[error(
+        "{venue} was declared with {known}; these do not change, and the request has {requested}"
+    )]
     Conflict {
         /// The venue.
         venue: Venue,
