@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use market::{Bar, BarRow, EdgeTrade, Interval, SECOND_NS, Window};
+use market::{Bar, BarRow, DeclaredSettings, EdgeTrade, Interval, SECOND_NS, Venue, Window};
 use rmp::encode::{write_array_len, write_bool, write_sint, write_str, write_uint};
 
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 use crate::record_writer::{IN_MEMORY, VERSION, write_text_or_nil, write_trade_id};
+use crate::trades::setting::{
+    declared_settings_elements, read_declared_settings, write_declared_settings,
+};
 
-/// The only kind of record in `bar-updates`.
+/// The kinds of records in `bar-updates`: changed bars, and a venue's settings.
 const UPDATE: u64 = 0;
+const SETTINGS: u64 = 1;
 const UPDATE_ELEMENTS: u32 = 3;
 /// The elements of a stored row's record: the version and the row.
 const ROW_RECORD_ELEMENTS: u32 = 2;
@@ -21,6 +25,50 @@ const EDGE_ELEMENTS: u32 = 6;
 const BAR_RECORD_ELEMENTS: u32 = 1 + BAR_VALUES;
 /// The values of a bar without its window.
 pub(crate) const BAR_VALUES: u32 = 11;
+
+/// A record of the topic `bar-updates`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BarUpdatesRecord {
+    /// The changed bars of the instrument that the key names.
+    Bars(Vec<BarRow>),
+    /// A venue's settings, which every partition of `trades` holds.
+    Settings(Venue, DeclaredSettings),
+}
+
+/// Reads one record of `bar-updates`.
+///
+/// # Errors
+/// [`DecodeError`] if the bytes are not such a record.
+pub fn decode_bar_updates_record(bytes: &[u8]) -> Result<BarUpdatesRecord, DecodeError> {
+    let mut reader = RecordReader::new(bytes);
+    let elements = reader.read_array_length("record")?;
+    reader.read_and_check_version()?;
+    let record = match reader.read_u64("kind")? {
+        UPDATE => {
+            check_array_length("record", elements, UPDATE_ELEMENTS)?;
+            BarUpdatesRecord::Bars(read_rows(&mut reader)?)
+        }
+        SETTINGS => {
+            check_array_length("record", elements, 2 + declared_settings_elements())?;
+            let (venue, declared) = read_declared_settings(&mut reader)?;
+            BarUpdatesRecord::Settings(venue, declared)
+        }
+        found => return Err(DecodeError::Kind { found }),
+    };
+    reader.check_fully_read("record")?;
+    Ok(record)
+}
+
+/// Returns the bytes of one record of `bar-updates`: a venue's settings.
+#[must_use]
+pub fn encode_settings_announcement(venue: &Venue, declared: &DeclaredSettings) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    write_array_len(&mut out, 2 + declared_settings_elements()).expect(IN_MEMORY);
+    write_uint(&mut out, VERSION).expect(IN_MEMORY);
+    write_uint(&mut out, SETTINGS).expect(IN_MEMORY);
+    write_declared_settings(&mut out, venue, declared);
+    out
+}
 
 /// Returns the bytes of one record of `bar-updates`: the changed bars of one instrument, each
 /// whole.
@@ -38,24 +86,23 @@ pub fn encode_bar_update<'a>(rows: impl ExactSizeIterator<Item = &'a BarRow>) ->
     out
 }
 
-/// Reads one record of `bar-updates`.
+/// Reads one record of changed bars of `bar-updates`.
 ///
 /// # Errors
 /// [`DecodeError`] if the bytes are not such a record.
 pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
-    let mut reader = RecordReader::new(bytes);
-    let elements = reader.read_array_length("record")?;
-    reader.read_and_check_version()?;
-    match reader.read_u64("kind")? {
-        UPDATE => check_array_length("record", elements, UPDATE_ELEMENTS)?,
-        found => return Err(DecodeError::Kind { found }),
+    match decode_bar_updates_record(bytes)? {
+        BarUpdatesRecord::Bars(rows) => Ok(rows),
+        BarUpdatesRecord::Settings(..) => Err(DecodeError::Kind { found: SETTINGS }),
     }
+}
+
+fn read_rows(reader: &mut RecordReader<'_>) -> Result<Vec<BarRow>, DecodeError> {
     let count = reader.read_array_length("bars")?;
     let mut rows = Vec::with_capacity(count.min(64) as usize);
     for _ in 0..count {
-        rows.push(read_row(&mut reader)?);
+        rows.push(read_row(reader)?);
     }
-    reader.check_fully_read("record")?;
     Ok(rows)
 }
 

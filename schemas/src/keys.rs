@@ -2,6 +2,9 @@
 
 use market::{Instrument, RejectReason};
 
+/// The partition that orders the changes of venues' settings.
+pub const SETTINGS_PARTITION: u32 = 0;
+
 /// Returns the partition of a key. It is computed as Kafka's Java client computes it, so records
 /// with the same key are in the same partition, also if another client appends them.
 #[must_use]

@@ -8,7 +8,7 @@
 //! | topic | key | record |
 //! |---|---|---|
 //! | `trades` | `venue:symbol`; empty for control records | [`TradesTopicRecord`] |
-//! | `bar-updates` | `venue:symbol` | [`encode_bar_update`], [`decode_bar_update`] |
+//! | `bar-updates` | `venue:symbol`; empty for settings | [`BarUpdatesRecord`] |
 //! | `dead-letters` | that of the rejected record | [`DeadLetter`] |
 
 pub mod api;
@@ -27,11 +27,12 @@ mod trades;
 mod trades_batch;
 
 pub use bars::{
-    decode_bar, decode_bar_row, decode_bar_update, encode_bar, encode_bar_row, encode_bar_update,
+    BarUpdatesRecord, decode_bar, decode_bar_row, decode_bar_update, decode_bar_updates_record,
+    encode_bar, encode_bar_row, encode_bar_update, encode_settings_announcement,
 };
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
-pub use keys::{instrument_from_key, murmur2, partition_of};
+pub use keys::{SETTINGS_PARTITION, instrument_from_key, murmur2, partition_of};
 pub use record_position::{RecordPosition, RecordPositionError};
 pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,

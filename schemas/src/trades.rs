@@ -4,16 +4,19 @@ mod amendment;
 mod kinds;
 mod left_out;
 mod refold;
-mod setting;
+pub(crate) mod setting;
 mod trade;
 
-use market::{Amendment, AmendmentKind, Trade, Venue, VenueSettings};
+use market::{Amendment, AmendmentKind, DeclaredSettings, SettingsChange, Trade, Venue};
 
 use self::amendment::{decode_amendment, encode_amendment};
 use self::kinds::{
-    ADVANCE, CANCEL, EDIT, LEFT_OUT, REFOLD, REPAIR, SETTING, TRADE, write_record_header,
+    ADVANCE, CANCEL, EDIT, LEFT_OUT, REFOLD, REPAIR, SETTING, SETTING_COPY, TRADE,
+    write_record_header,
 };
-use self::setting::{decode_and_clamp_venue_settings, encode_venue_settings};
+use self::setting::{
+    decode_settings_change, decode_settings_copy, encode_settings_change, encode_settings_copy,
+};
 use self::trade::{decode_trade, encode_trade_values, trade_element_count};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
@@ -31,8 +34,12 @@ pub enum TradesTopicRecord {
     Trade(Trade),
     /// Nothing but its append time, so that time advances in a log without trades.
     Advance,
-    /// A venue's settings, in force starting at this record.
-    Setting(Venue, VenueSettings),
+    /// A change of a venue's settings. Partition 0 alone holds these records, so that their order
+    /// is the same for all.
+    Setting(Venue, SettingsChange),
+    /// A venue's settings after a change in partition 0, copied to another partition, in which they
+    /// are in force starting at this record unless those in force are of a later change.
+    SettingCopy(Venue, DeclaredSettings),
     /// An edit or a cancel of a trade of the instrument that the key names.
     Amendment(Amendment, Trade),
     /// The refold of a minute of the instrument that the key names: its bar was folded again from
@@ -50,7 +57,8 @@ impl TradesTopicRecord {
         match self {
             Self::Trade(trade) => Self::encode_trade(trade, out),
             Self::Advance => write_record_header(out, ADVANCE_ELEMENTS, ADVANCE),
-            Self::Setting(venue, settings) => encode_venue_settings(venue, settings, out),
+            Self::Setting(venue, change) => encode_settings_change(venue, change, out),
+            Self::SettingCopy(venue, declared) => encode_settings_copy(venue, declared, out),
             Self::Amendment(amendment, trade) => encode_amendment(amendment, trade, out),
             Self::Refold(refold) => refold.encode(out),
             Self::Repair(repair) => repair.encode(out),
@@ -80,8 +88,12 @@ impl TradesTopicRecord {
                 Self::Advance
             }
             SETTING => {
-                let (venue, settings) = decode_and_clamp_venue_settings(&mut reader, elements)?;
-                Self::Setting(venue, settings)
+                let (venue, change) = decode_settings_change(&mut reader, elements)?;
+                Self::Setting(venue, change)
+            }
+            SETTING_COPY => {
+                let (venue, declared) = decode_settings_copy(&mut reader, elements)?;
+                Self::SettingCopy(venue, declared)
             }
             EDIT => Self::decode_amendment(&mut reader, elements, AmendmentKind::Edit)?,
             CANCEL => Self::decode_amendment(&mut reader, elements, AmendmentKind::Cancel)?,
@@ -116,4 +128,4 @@ impl TradesTopicRecord {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,9 +5,9 @@ use candlewick_schemas::{
     DeadLetter, LeftOut, Refold, Repair, TradesTopicRecord, decode_bar_update, encode_bar_update,
 };
 use market::{
-    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, EdgeTrade, ExactSum, IdScheme,
-    Interval, Position, RejectReason, SECOND_NS, SenderTradeId, Side, TieOrder, Trade, TradeId,
-    VenueSettings, Window,
+    Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, DeclaredSettings, EdgeTrade, ExactSum,
+    IdScheme, Interval, Position, RejectReason, SECOND_NS, SenderTradeId, SettingsChange, Side,
+    Trade, TradeId, Venue, Window,
 };
 
 const TIME_NS: i64 = 1_709_294_400_123_456_789;
@@ -99,18 +99,25 @@ fn trades_have_golden_bytes() {
 #[test]
 fn control_records_have_golden_bytes() {
     assert_golden_bytes(&TradesTopicRecord::Advance, golden!("advance"));
-    let venue = "binance".parse().expect("a venue");
-    let settings = VenueSettings {
-        scheme: IdScheme::Contiguous,
-        ties: TieOrder::Id,
-        lateness_ns: 2 * SECOND_NS,
-        idle_ns: 5 * SECOND_NS,
-        ..VenueSettings::default()
+    let venue: Venue = "binance".parse().expect("a venue");
+    let change = SettingsChange {
+        scheme: Some(IdScheme::Contiguous),
+        lateness_ns: Some(2 * SECOND_NS),
+        ..SettingsChange::default()
     };
-    assert_golden_bytes(
-        &TradesTopicRecord::Setting(venue, settings),
-        golden!("setting"),
-    );
+    let setting = TradesTopicRecord::Setting(Clone::clone(&venue), change);
+    assert_golden_bytes(&setting, golden!("setting"));
+    let declared = DeclaredSettings {
+        settings: change.apply_to(None).expect("a new venue"),
+        declared_at: Position {
+            epoch: 2,
+            offset: 70_000,
+        },
+    };
+    let announcement = candlewick_schemas::encode_settings_announcement(&venue, &declared);
+    assert_eq!(announcement, golden!("settings-announcement"));
+    let copy = TradesTopicRecord::SettingCopy(venue, declared);
+    assert_golden_bytes(&copy, golden!("setting-copy"));
 }
 
 #[test]

@@ -5,10 +5,10 @@ mod bars;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use market::{
-    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason, TieOrder,
-    Trade, TradeId, VenueSettings,
+    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason,
+    SettingsChange, TieOrder, Trade, TradeId, VenueSettings,
 };
-use schemas::TradesTopicRecord;
+use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 
 pub(crate) use self::bars::compute_bars;
 use crate::kafka::{BrokerRecord, RecordsByPartition};
@@ -53,9 +53,26 @@ pub(crate) struct Oracle {
 #[derive(Default)]
 struct PartitionFoldState {
     venues: HashMap<String, VenueSettings>,
+    /// The position of each venue's last change.
+    declared_at: HashMap<String, Position>,
     seen: HashSet<(String, String)>,
     amended: HashSet<(String, i64, TradeId)>,
     append_ns: i64,
+}
+
+impl PartitionFoldState {
+    fn change_settings(
+        &mut self,
+        venue: &str,
+        change: &SettingsChange,
+        declared_at: Position,
+    ) -> Result<(), RejectReason> {
+        let settings = change.apply_to(self.venues.get(venue));
+        let settings = settings.map_err(|_| RejectReason::SettingsConflict)?;
+        self.venues.insert(venue.to_owned(), settings);
+        self.declared_at.insert(venue.to_owned(), declared_at);
+        Ok(())
+    }
 }
 
 /// Where a record comes from.
@@ -107,12 +124,27 @@ impl Oracle {
             TradesTopicRecord::Amendment(amendment, trade) => {
                 self.apply_amendment(record, amendment, trade, at, carried)
             }
-            TradesTopicRecord::Setting(venue, settings) => {
-                let known = carried.venues.get(venue.as_str());
-                let settings =
-                    known.map_or(settings, |known| known.updated_except_id_rules(&settings));
-                carried.venues.insert(venue.as_str().to_owned(), settings);
-                Ok(())
+            TradesTopicRecord::Setting(venue, change) => {
+                let declared_at = Position {
+                    epoch: at.epoch,
+                    offset: record.offset,
+                };
+                if at.partition != SETTINGS_PARTITION {
+                    return Err(RejectReason::Misrouted);
+                }
+                carried.change_settings(venue.as_str(), &change, declared_at)
+            }
+            TradesTopicRecord::SettingCopy(venue, declared) => {
+                let declared_at = declared.declared_at;
+                if at.partition == SETTINGS_PARTITION || declared_at.epoch > at.epoch {
+                    return Err(RejectReason::Misrouted);
+                }
+                let known = carried.declared_at.get(venue.as_str());
+                if known.is_some_and(|known| *known >= declared_at) {
+                    return Ok(());
+                }
+                let change = SettingsChange::of_all(&declared.settings);
+                carried.change_settings(venue.as_str(), &change, declared_at)
             }
             // These records determine when a bar is refolded, not its values.
             TradesTopicRecord::Advance

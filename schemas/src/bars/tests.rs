@@ -3,12 +3,16 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{decode_bar_row, decode_bar_update, encode_bar_row, encode_bar_update};
+use super::{
+    BarUpdatesRecord, decode_bar_row, decode_bar_update, decode_bar_updates_record, encode_bar_row,
+    encode_bar_update, encode_settings_announcement,
+};
 use crate::error::DecodeError;
 use crate::strategies::{
     apply_damages, damages, decimals, ids, positions, scopes, signed_integers, sums,
     unsigned_integers, with_each_false_length,
 };
+use crate::trades::tests::declared_settings;
 
 prop_compose! {
     fn edges()(
@@ -90,6 +94,14 @@ proptest! {
     }
 
     #[test]
+    fn announced_settings_are_read_as_they_were_written((venue, declared) in declared_settings()) {
+        let bytes = encode_settings_announcement(&venue, &declared);
+        let found = decode_bar_updates_record(&bytes);
+        prop_assert_eq!(found, Ok(BarUpdatesRecord::Settings(venue, declared)));
+        prop_assert!(decode_bar_update(&bytes).is_err());
+    }
+
+    #[test]
     fn a_record_cut_short_or_long_is_malformed(row in rows(), more: u8) {
         let mut bytes = encode_bar_row(&row);
         for end in 0..bytes.len() {
@@ -106,8 +118,8 @@ fn names_what_it_does_not_know() {
     assert_eq!(decode_bar_row(&[0x92, 2, 0x90]).as_ref(), Err(&version));
     assert_eq!(decode_bar_update(&[0x91, 2]), Err(version));
     assert_eq!(
-        decode_bar_update(&[0x93, 1, 1, 0x90]),
-        Err(DecodeError::Kind { found: 1 })
+        decode_bar_update(&[0x93, 1, 2, 0x90]),
+        Err(DecodeError::Kind { found: 2 })
     );
     assert_eq!(decode_bar_update(&[0x93, 1, 0, 0x90]), Ok(vec![]));
 }

@@ -12,6 +12,7 @@ pub(super) const CANCEL: u64 = 4;
 pub(super) const REFOLD: u64 = 5;
 pub(super) const REPAIR: u64 = 6;
 pub(super) const LEFT_OUT: u64 = 7;
+pub(super) const SETTING_COPY: u64 = 8;
 
 /// Writes the header of a record: an array of `elements`, the first two of which are the version
 /// and the kind.

@@ -1,6 +1,8 @@
 use market::{
-    Amendment, AmendmentKind, DAY_NS, IdScheme, IdScope, MINUTE_NS, TieOrder, Trade, VenueSettings,
+    Amendment, AmendmentKind, DAY_NS, DeclaredSettings, IdScheme, IdScope, MINUTE_NS,
+    SettingsChange, TieOrder, Trade, Venue, VenueSettings,
 };
+use proptest::option;
 use proptest::prelude::*;
 
 use super::{LeftOut, Refold, Repair, TradesTopicRecord};
@@ -14,18 +16,22 @@ fn encoded(record: &TradesTopicRecord) -> Vec<u8> {
     out
 }
 
-fn settings() -> impl Strategy<Value = TradesTopicRecord> {
+fn settings_changes() -> impl Strategy<Value = SettingsChange> {
     let longest_ns = VenueSettings::MAX_WAIT_NS;
-    let numbering = (
-        prop::sample::select(IdScheme::ALL),
-        prop::sample::select(IdScope::ALL),
-        prop::sample::select(TieOrder::ALL),
+    let fixed = (
+        option::of(prop::sample::select(IdScheme::ALL)),
+        option::of(prop::sample::select(IdScope::ALL)),
+        option::of(prop::sample::select(TieOrder::ALL)),
     );
-    let rest = (0..=longest_ns, 0..=longest_ns, any::<bool>(), any::<bool>());
-    let venue = "[A-Za-z0-9._-]{1,32}";
-    (venue, numbering, rest).prop_map(|(venue, (scheme, scope, ties), rest)| {
+    let rest = (
+        option::of(0..=longest_ns),
+        option::of(0..=longest_ns),
+        any::<Option<bool>>(),
+        any::<Option<bool>>(),
+    );
+    (fixed, rest).prop_map(|((scheme, scope, ties), rest)| {
         let (lateness_ns, idle_ns, nonpositive_prices, old_times) = rest;
-        let settings = VenueSettings {
+        SettingsChange {
             scheme,
             scope,
             ties,
@@ -33,9 +39,27 @@ fn settings() -> impl Strategy<Value = TradesTopicRecord> {
             idle_ns,
             nonpositive_prices,
             old_times,
-        };
-        TradesTopicRecord::Setting(venue.parse().unwrap(), settings)
+        }
     })
+}
+
+pub(crate) fn declared_settings() -> impl Strategy<Value = (Venue, DeclaredSettings)> {
+    let venue = "[A-Za-z0-9._-]{1,32}";
+    (venue, settings_changes(), positions()).prop_map(|(venue, change, declared_at)| {
+        let declared = DeclaredSettings {
+            settings: change.apply_to(None).unwrap(),
+            declared_at,
+        };
+        (venue.parse().unwrap(), declared)
+    })
+}
+
+fn settings() -> impl Strategy<Value = TradesTopicRecord> {
+    let change = (declared_settings(), settings_changes())
+        .prop_map(|((venue, _), change)| TradesTopicRecord::Setting(venue, change));
+    let copy = declared_settings()
+        .prop_map(|(venue, declared)| TradesTopicRecord::SettingCopy(venue, declared));
+    prop_oneof![change, copy]
 }
 
 prop_compose! {
@@ -143,8 +167,10 @@ proptest! {
     fn another_number_of_elements_is_malformed(record in records(), elements in 0_u8..16) {
         let mut bytes = encoded(&record);
         // A refold has more elements, which its header counts in two further bytes.
-        prop_assume!(bytes[0] & 0xf0 == 0x90 && bytes[0] != 0x90 | elements);
-        bytes[0] = 0x90 | elements;
+        let count = if bytes[0] == 0xdc { 2 } else { 0 };
+        let opened = if count == 0 { 0x90 | elements } else { elements };
+        prop_assume!(bytes[count] != opened);
+        bytes[count] = opened;
         prop_assert!(TradesTopicRecord::decode(&bytes).is_err());
     }
 }
@@ -166,7 +192,7 @@ fn full() -> Trade {
 
 #[test]
 fn false_lengths_are_errors() {
-    let settings = TradesTopicRecord::Setting("v".parse().unwrap(), VenueSettings::default());
+    let settings = TradesTopicRecord::Setting("v".parse().unwrap(), SettingsChange::default());
     let amendment = Amendment {
         id: market::TradeId::Number(1),
         kind: AmendmentKind::Edit,
@@ -207,7 +233,7 @@ fn names_the_version_and_kind_that_it_does_not_know() {
             known: 1
         }
     );
-    assert_eq!(decode(&[0x92, 1, 8]), DecodeError::Kind { found: 8 });
+    assert_eq!(decode(&[0x92, 1, 9]), DecodeError::Kind { found: 9 });
     assert_eq!(
         decode(&[0x9f, 1, 0xcc, 200]),
         DecodeError::Kind { found: 200 }
@@ -271,20 +297,34 @@ fn integers_of_any_width_are_read() {
 
 #[test]
 fn times_beyond_a_day_are_read_as_a_day() {
-    let settings = VenueSettings {
-        lateness_ns: i64::MAX,
-        idle_ns: -1,
-        ..VenueSettings::default()
+    let change = SettingsChange {
+        lateness_ns: Some(i64::MAX),
+        idle_ns: Some(-1),
+        ..SettingsChange::default()
     };
-    let record = TradesTopicRecord::Setting("v".parse().unwrap(), settings);
+    let record = TradesTopicRecord::Setting("v".parse().unwrap(), change);
     let Ok(TradesTopicRecord::Setting(_, found)) = TradesTopicRecord::decode(&encoded(&record))
     else {
         panic!("a setting is expected");
     };
     assert_eq!(
         (found.lateness_ns, found.idle_ns),
-        (VenueSettings::MAX_WAIT_NS, 0)
+        (Some(VenueSettings::MAX_WAIT_NS), Some(0))
     );
+}
+
+#[test]
+fn a_copy_of_settings_names_every_setting() {
+    let declared = DeclaredSettings {
+        settings: VenueSettings::default(),
+        declared_at: market::Position::default(),
+    };
+    let copy = TradesTopicRecord::SettingCopy("v".parse().unwrap(), declared);
+    let mut bytes = encoded(&copy);
+    assert_eq!(bytes.pop(), Some(0xc2));
+    bytes.push(0xc0);
+    let error = TradesTopicRecord::decode(&bytes).unwrap_err();
+    assert!(matches!(error, DecodeError::Malformed { .. }), "{error}");
 }
 
 #[test]

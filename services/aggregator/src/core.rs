@@ -23,7 +23,7 @@ mod symbol_table;
 mod venue_table;
 
 use eventlog::Record;
-use market::{Instrument, Position, VenueSettings};
+use market::{DeclaredSettings, Instrument, Position, Venue, VenueSettings};
 use schemas::{DeadLetter, TradesTopicRecord};
 use store::{PartitionProgress, PartitionState, PartitionTransaction};
 
@@ -129,10 +129,18 @@ impl FoldCore {
         self.progress.updates_position
     }
 
-    /// Returns whether any bar changed since the last [`FoldCore::take_updates`].
+    /// Returns whether anything is to be announced: a bar changed since the last
+    /// [`FoldCore::take_updates`], or settings since [`FoldCore::take_settings_to_copy`].
     #[must_use]
     pub const fn has_updates(&self) -> bool {
-        self.symbols.has_updates()
+        self.symbols.has_updates() || self.symbols.has_settings_to_copy()
+    }
+
+    /// Takes the settings of venues that were changed since the last call, in the order of the
+    /// changes. They have to be copied to the other partitions, and then announced, before the
+    /// state is committed. Only the partition that orders settings has any.
+    pub fn take_settings_to_copy(&mut self) -> Vec<(Venue, DeclaredSettings)> {
+        self.symbols.take_settings_to_copy()
     }
 
     /// Returns whether any window can close by time alone.

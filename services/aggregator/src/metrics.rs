@@ -43,6 +43,8 @@ metrics! {
     refolds: Counter(describe_counter, counter, "candlewick_aggregator_refolds_total"),
     /// Refolds that did nothing, because their minute had been marked again or refolded already.
     stale_refolds: Counter(describe_counter, counter, "candlewick_aggregator_stale_refolds_total"),
+    /// Copies of settings that were not later than those in force
+    stale_settings: Counter(describe_counter, counter, "candlewick_aggregator_stale_settings_total"),
     /// Refolds that were refused because the ticks of their minute were not all there.
     refused_refolds: Counter(describe_counter, counter, "candlewick_aggregator_refused_refolds_total"),
     /// Dirty minutes, which are to be refolded.
@@ -93,6 +95,7 @@ impl WorkerMetrics {
         self.amendments.increment(counts.amendments);
         self.refolds.increment(counts.refolds);
         self.stale_refolds.increment(counts.stale_refolds);
+        self.stale_settings.increment(counts.stale_settings);
         self.refused_refolds.increment(counts.refused_refolds);
         for (reason, count) in &counts.rejected {
             counter!(

@@ -10,7 +10,9 @@ use backend::Backend;
 use clock::{Clock, RetryPolicy, RetryTimer, retry_until_stopped};
 use eventlog::{Log, LogError, OffsetBounds};
 use host::HealthComponent;
+use ingest::KnownSettings;
 use market::{Instrument, Position};
+use schemas::{BarUpdatesRecord, SETTINGS_PARTITION};
 use store::{BarReader, EpochEnds, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,8 @@ pub struct BarUpdatesFollower<B: Backend> {
     pub clock: B::Clock,
     /// The hub that is fed.
     pub hub: Hub,
+    /// The settings of venues, to which those that are announced are added.
+    pub settings: KnownSettings,
     /// Reports whether the forming bars are known.
     pub health: HealthComponent,
 }
@@ -141,6 +145,8 @@ impl<B: Backend> BarUpdatesFollower<B> {
         let next_offset = stored_offset.clamp(bounds.first, bounds.end);
         self.hub
             .clear_partition_and_restart_at(self.partition, next_offset);
+        // Those that were announced before are in the store.
+        self.settings.forget_all();
         let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
@@ -211,6 +217,9 @@ impl<B: Backend> BarUpdatesFollower<B> {
         if let Some(ends) = &loaded.ends {
             let epoch = loaded.row.epoch;
             self.hub.set_epoch_ends(self.partition, epoch, ends);
+            if self.partition == SETTINGS_PARTITION {
+                self.settings.set_epoch_ends(ends);
+            }
         }
     }
 
@@ -239,6 +248,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
             .is_some_and(|offset| stored_offset >= Some(offset))
         {
             state.missed_before = None;
+            self.settings.forget_all();
             self.hub.require_snapshots(self.partition);
         }
     }
@@ -275,8 +285,14 @@ impl<B: Backend> BarUpdatesFollower<B> {
         for record in batch.records {
             let key = std::str::from_utf8(&record.key).ok();
             let instrument = key.and_then(|key| key.parse::<Instrument>().ok());
-            match (instrument, schemas::decode_bar_update(&record.value)) {
-                (Some(instrument), Ok(rows)) => {
+            match (
+                instrument,
+                schemas::decode_bar_updates_record(&record.value),
+            ) {
+                (_, Ok(BarUpdatesRecord::Settings(venue, declared))) => {
+                    self.settings.insert_announced(&venue, declared);
+                }
+                (Some(instrument), Ok(BarUpdatesRecord::Bars(rows))) => {
                     let hub = &self.hub;
                     hub.apply_update(self.partition, record.offset, &instrument, rows);
                 }
@@ -331,6 +347,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         self.health.not_ready(reason);
         self.hub
             .clear_partition_and_restart_at(self.partition, offset);
+        self.settings.forget_all();
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

@@ -140,11 +140,11 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let is_transient = error.is_transient();
         match error {
-            IngestError::Conflict {
-                known, requested, ..
-            } => Self::new(ErrorCode::SettingsConflict, error.to_string())
-                .with_field(known.differing_field(&requested))
-                .with_accepted(known.to_string()),
+            IngestError::Conflict { field, known, .. } => {
+                Self::new(ErrorCode::SettingsConflict, error.to_string())
+                    .with_field(field)
+                    .with_accepted(known.to_string())
+            }
             IngestError::OutOfRange { field } => {
                 Self::invalid_parameter(field, error.to_string(), "an integer from 0 to 86400000")
             }

@@ -1,6 +1,6 @@
-//! Parsing a venue's settings.
+//! Parsing a change of a venue's settings.
 
-use market::{MILLISECOND_NS, TieOrder, VenueSettings};
+use market::{MILLISECOND_NS, SettingsChange, VenueSettings};
 
 use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::problem::Problem;
@@ -17,38 +17,25 @@ const MEMBER_NAMES: [&str; 7] = [
     "old_times",
 ];
 
-/// Parses settings. Members that are left out keep their value in `current`, or have their default
-/// if the venue was not declared.
+/// Parses a change of settings. Members that are left out stay as they are, or have their default
+/// if the venue is new.
 ///
 /// # Errors
 /// A [`Problem`] that names the member at fault.
-pub(crate) fn parse_settings(
-    body: &[u8],
-    current: Option<VenueSettings>,
-) -> Result<VenueSettings, Problem> {
+pub(crate) fn parse_settings_change(body: &[u8]) -> Result<SettingsChange, Problem> {
     let expected = ExpectedObjectDescription {
         object: "a JSON object of settings",
         member: "a setting",
     };
     let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
-    let is_declared = current.is_some();
-    let current = current.unwrap_or_default();
-    let scheme =
-        parse_text_member(&object, 0, "contiguous, unique or none")?.unwrap_or(current.scheme);
-    let scope =
-        parse_text_member(&object, 1, "symbol, day, exchange or file")?.unwrap_or(current.scope);
-    let default_ties = match is_declared {
-        true => current.ties,
-        false => TieOrder::default_for(scheme, scope),
-    };
-    Ok(VenueSettings {
-        scheme,
-        scope,
-        ties: parse_text_member(&object, 5, "id or log")?.unwrap_or(default_ties),
-        lateness_ns: duration_member(&object, 2)?.unwrap_or(current.lateness_ns),
-        idle_ns: duration_member(&object, 3)?.unwrap_or(current.idle_ns),
-        nonpositive_prices: boolean_member(&object, 4)?.unwrap_or(current.nonpositive_prices),
-        old_times: boolean_member(&object, 6)?.unwrap_or(current.old_times),
+    Ok(SettingsChange {
+        scheme: parse_text_member(&object, 0, "contiguous, unique or none")?,
+        scope: parse_text_member(&object, 1, "symbol, day, exchange or file")?,
+        ties: parse_text_member(&object, 5, "id or log")?,
+        lateness_ns: duration_member(&object, 2)?,
+        idle_ns: duration_member(&object, 3)?,
+        nonpositive_prices: boolean_member(&object, 4)?,
+        old_times: boolean_member(&object, 6)?,
     })
 }
 

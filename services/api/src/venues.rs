@@ -16,7 +16,7 @@ use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::{PathSegments, QueryParams, parse_venue};
 use crate::problem::{ErrorCode, Problem};
-use crate::settings_json::parse_settings;
+use crate::settings_json::parse_settings_change;
 use crate::state::ApiState;
 
 /// `GET /api/v1/venues`: every venue whose declaration was folded.
@@ -61,9 +61,8 @@ pub(crate) async fn put_settings<B: Backend>(
     let venue = parse_venue(&path)?;
     let mut permit = state.body_budget().empty_permit();
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
-    let current = state.producer.settings_declared_everywhere(&venue).await?;
-    let settings = parse_settings(&body, current)?;
-    let settings = state.producer.declare(&venue, settings).await?;
+    let change = parse_settings_change(&body)?;
+    let settings = state.producer.declare(&venue, change).await?;
     Ok(json_response(
         StatusCode::OK,
         &VenueSettingsJson::new(&venue, &settings),

@@ -159,6 +159,7 @@ impl EmbeddedRoles {
             bars: self.folder.bars.clone(),
             clock: SystemClock,
             hub: self.hub.clone(),
+            settings: self.producer.known_settings(),
             health: health.clone(),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clock::{Clock, RetryPolicy, retry};
 use eventlog::Log;
 use ingest::{IngestError, IngestProducer};
+use market::SettingsChange;
 use store::BarReader;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +53,12 @@ async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
         }
         is_transient
     };
-    let declare = || producer.declare(feed.venue(), SyntheticFeed::venue_settings());
+    let declare = || {
+        producer.declare(
+            feed.venue(),
+            SettingsChange::of_all(&SyntheticFeed::venue_settings()),
+        )
+    };
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());
     loop {

@@ -12,7 +12,7 @@ use eventlog::{
     Epoch, Log, LogError, MemoryLog, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch,
 };
 use ingest::{IngestError, IngestProducer};
-use market::{SECOND_NS, Trade};
+use market::{SECOND_NS, SettingsChange, Trade};
 use schemas::TradesTopicRecord;
 use store::SqliteBarStore;
 use tempfile::TempDir;
@@ -149,9 +149,10 @@ async fn a_busy_log_and_a_lost_response_lose_no_trade() {
     let mut ids = Vec::new();
     for record in read_records(&log).await {
         match record {
-            TradesTopicRecord::Setting(venue, settings) => {
+            TradesTopicRecord::Setting(venue, change) => {
                 assert_eq!(venue.as_str(), "synthetic");
-                assert_eq!(settings, SyntheticFeed::venue_settings());
+                let expected = SettingsChange::of_all(&SyntheticFeed::venue_settings());
+                assert_eq!(change, expected);
                 is_declared = true;
             }
             TradesTopicRecord::Trade(trade) => {

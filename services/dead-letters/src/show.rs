@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use market::{Side, Trade, TradeId, format_time};
+use market::{SettingsChange, Side, Trade, TradeId, Venue, format_time};
 use schemas::TradesTopicRecord;
 
 use crate::list_table::printable_key;
@@ -86,12 +86,11 @@ fn record_fields(record: &TradesTopicRecord) -> Vec<(&'static str, String)> {
             [amendment_fields, trade_fields(trade)].concat()
         }
         TradesTopicRecord::Advance => vec![kind_field("advance")],
-        TradesTopicRecord::Setting(venue, settings) => vec![
-            kind_field("setting"),
-            ("venue", venue.to_string()),
-            ("scheme", settings.scheme.to_string()),
-            ("scope", settings.scope.to_string()),
-        ],
+        TradesTopicRecord::Setting(venue, change) => setting_fields("setting", venue, change),
+        TradesTopicRecord::SettingCopy(venue, declared) => {
+            let change = SettingsChange::of_all(&declared.settings);
+            setting_fields("setting copy", venue, &change)
+        }
         TradesTopicRecord::Refold(refold) => vec![
             kind_field("refold"),
             ("start", format_time(refold.start_ns)),
@@ -114,6 +113,21 @@ fn record_fields(record: &TradesTopicRecord) -> Vec<(&'static str, String)> {
             ("end", format_time(repair.end_ns)),
         ],
     }
+}
+
+fn setting_fields(
+    kind: &'static str,
+    venue: &Venue,
+    change: &SettingsChange,
+) -> Vec<(&'static str, String)> {
+    let or_dash = |name: Option<&str>| name.unwrap_or("-").to_owned();
+    vec![
+        ("record", kind.to_owned()),
+        ("venue", venue.to_string()),
+        ("scheme", or_dash(change.scheme.map(market::IdScheme::name))),
+        ("scope", or_dash(change.scope.map(market::IdScope::name))),
+        ("ties", or_dash(change.ties.map(market::TieOrder::name))),
+    ]
 }
 
 fn trade_fields(trade: &Trade) -> Vec<(&'static str, String)> {

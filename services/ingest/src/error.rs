@@ -4,47 +4,46 @@ use std::borrow::Cow;
 use std::fmt;
 
 use eventlog::LogError;
-use market::{IdScheme, IdScope, RejectReason, TieOrder, Venue, VenueSettings};
+use market::{IdScheme, IdScope, RejectReason, SettingsChange, TieOrder, Venue, VenueSettings};
 use store::StoreError;
 
-/// The settings that a venue's first declaration fixes.
+/// The settings that a venue's first declaration fixes, as far as they are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FixedSettings {
-    scheme: IdScheme,
-    scope: IdScope,
-    ties: TieOrder,
+    scheme: Option<IdScheme>,
+    scope: Option<IdScope>,
+    ties: Option<TieOrder>,
 }
 
 impl FixedSettings {
     pub(crate) const fn new(settings: &VenueSettings) -> Self {
-        Self {
-            scheme: settings.scheme,
-            scope: settings.scope,
-            ties: settings.ties,
-        }
+        Self::requested(&SettingsChange::of_all(settings))
     }
 
-    /// Returns the name in JSON of the first setting that differs from another venue's.
-    #[must_use]
-    pub fn differing_field(&self, other: &Self) -> &'static str {
-        if self.scheme != other.scheme {
-            "id_scheme"
-        } else if self.scope != other.scope {
-            "id_scope"
-        } else {
-            "ties"
+    pub(crate) const fn requested(change: &SettingsChange) -> Self {
+        Self {
+            scheme: change.scheme,
+            scope: change.scope,
+            ties: change.ties,
         }
     }
 }
 
 impl fmt::Display for FixedSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            scheme,
-            scope,
-            ties,
-        } = self;
-        write!(out, "id_scheme {scheme}, id_scope {scope} and ties {ties}")
+        let named = [
+            ("id_scheme", self.scheme.map(IdScheme::name)),
+            ("id_scope", self.scope.map(IdScope::name)),
+            ("ties", self.ties.map(TieOrder::name)),
+        ];
+        let named = named
+            .iter()
+            .filter_map(|(field, name)| Some((*field, (*name)?)));
+        for (index, (field, name)) in named.enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(out, "{separator}{field} {name}")?;
+        }
+        Ok(())
     }
 }
 
@@ -61,6 +60,8 @@ pub enum IngestError {
     Conflict {
         /// The venue.
         venue: Venue,
+        /// The name in JSON of the first setting that differs.
+        field: &'static str,
         /// The settings in force.
         known: FixedSettings,
         /// The requested settings.

@@ -6,6 +6,7 @@
 
 mod amend;
 mod error;
+mod known_settings;
 mod metrics;
 mod partitioned;
 mod producer;
@@ -13,6 +14,7 @@ mod routes;
 mod venues;
 
 pub use error::{FixedSettings, IngestError};
+pub use known_settings::KnownSettings;
 pub use metrics::IngestMetrics;
 pub use partitioned::RejectedTrade;
 pub use producer::{AppendResult, IngestProducer};

@@ -8,16 +8,20 @@ use bytes::Bytes;
 use clock::{Clock, RetryPolicy, retry};
 use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
-use market::{Instrument, MILLISECOND_NS, Trade, Venue, VenueSettings};
-use schemas::TradesTopicRecord;
+use market::{
+    DeclaredSettings, Instrument, MILLISECOND_NS, RejectReason, SettingsChange, Trade, Venue,
+    VenueSettings,
+};
+use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 use store::BarReader;
 use tokio::sync::Mutex;
 
 use crate::error::{FixedSettings, IngestError};
+use crate::known_settings::{BeforeRead, KnownSettings};
 use crate::metrics::IngestMetrics;
 use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
-use crate::venues::{DECIDING_PARTITION, KnownVenues, load_declared_settings};
+use crate::venues::load_declared_settings;
 
 /// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -31,7 +35,7 @@ pub struct IngestProducer<L, R, C> {
     pub(crate) reader: R,
     pub(crate) clock: C,
     deadline: Duration,
-    known_venues: KnownVenues,
+    known_settings: KnownSettings,
     /// Held during a declaration.
     declaration_lock: Mutex<()>,
     pub(crate) metrics: IngestMetrics,
@@ -61,7 +65,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             reader,
             clock,
             deadline: DEADLINE,
-            known_venues: KnownVenues::default(),
+            known_settings: KnownSettings::default(),
             declaration_lock: Mutex::new(()),
             metrics: IngestMetrics::new(),
         }
@@ -80,6 +84,12 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self.metrics
     }
 
+    /// Returns the known settings, to which the caller adds those that are announced.
+    #[must_use]
+    pub fn known_settings(&self) -> KnownSettings {
+        self.known_settings.clone()
+    }
+
     /// Returns a venue's settings; `None` unless they are in force in every partition.
     ///
     /// # Errors
@@ -88,19 +98,23 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         venue: &Venue,
     ) -> Result<Option<VenueSettings>, IngestError> {
-        if let Some(known) = self.known_venues.get(venue.as_str()) {
-            return Ok(Some(known));
+        if let Some(known) = self.known_settings.get(venue.as_str()) {
+            return Ok(Some(known.settings));
         }
+        let before = self.known_settings.before_read();
         let stored = self
             .reader
             .venue_settings_if_in_every_partition(venue, self.log.partitions())
             .await?;
-        Ok(stored.map(|settings| self.known_venues.insert_loaded_if_absent(venue, settings)))
+        Ok(stored.map(|row| {
+            let known = &self.known_settings;
+            known.insert_read(venue, row.declared(), before).settings
+        }))
     }
 
-    /// Declares a venue or changes its settings. Returns once every partition has acknowledged the
-    /// settings. Declarations of one process wait for one another; between processes the order in
-    /// partition 0 decides, to which every declaration is appended first.
+    /// Declares a venue or changes its settings. Returns all its settings once every partition has
+    /// acknowledged them. Partition 0 orders the changes of all processes, to which every change is
+    /// appended first; the others get copies of what results.
     ///
     /// # Errors
     /// [`IngestError::Conflict`] if the first declaration fixed another scheme, scope or tie order,
@@ -108,20 +122,35 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     pub async fn declare(
         &self,
         venue: &Venue,
-        settings: VenueSettings,
+        change: SettingsChange,
     ) -> Result<VenueSettings, IngestError> {
-        check_lateness_and_idle_bounds(&settings)?;
+        check_lateness_and_idle_bounds(&change)?;
         let _guard = self.declaration_lock.lock().await;
-        let before = load_declared_settings(&self.log, &self.reader, venue, None).await?;
-        if let Some(before) = before {
-            check_unchanged_ids(venue, &before.settings, &settings)?;
-            if before.is_everywhere && before.settings == settings {
-                self.known_venues.insert_declared(venue, settings);
-                return Ok(settings);
+        let before_read = self.known_settings.before_read();
+        let declared = load_declared_settings(&self.log, &self.reader, venue, None).await?;
+        let before = declared.map(|declared| declared.settings);
+        let after = apply_change(venue, &change, before.as_ref())?;
+        match declared.filter(|declared| declared.settings == after) {
+            Some(_) if self.is_stored_everywhere(venue, after).await? => Ok(after),
+            Some(declared) => self.append_copies(venue, declared, before_read).await,
+            None => {
+                self.append_change_and_copies(venue, change, before_read)
+                    .await
             }
         }
-        self.append_settings_to_every_partition(venue, settings)
-            .await
+    }
+
+    /// Returns whether every partition has folded settings of a venue, and partition 0 these.
+    async fn is_stored_everywhere(
+        &self,
+        venue: &Venue,
+        settings: VenueSettings,
+    ) -> Result<bool, IngestError> {
+        let stored = self
+            .reader
+            .venue_settings_if_in_every_partition(venue, self.log.partitions())
+            .await?;
+        Ok(stored.is_some_and(|row| row.settings == settings))
     }
 
     /// Appends trades, each to the partition of its key, and returns once all are durable. A venue
@@ -172,8 +201,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
-        if let Some(known) = self.known_venues.get(instrument.venue()) {
-            return Ok(known);
+        if let Some(known) = self.known_settings.get(instrument.venue()) {
+            return Ok(known.settings);
         }
         let venue: Venue = instrument
             .venue()
@@ -183,59 +212,67 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             return Ok(stored);
         }
         let _guard = self.declaration_lock.lock().await;
-        if let Some(known) = self.known_venues.get(venue.as_str()) {
-            return Ok(known);
+        if let Some(known) = self.known_settings.get(venue.as_str()) {
+            return Ok(known.settings);
         }
-        // Another process may have declared it just now, or appended a declaration to some
-        // partitions only.
-        let declaration = load_declared_settings(&self.log, &self.reader, &venue, None).await?;
-        let settings = declaration.map_or_else(VenueSettings::default, |found| found.settings);
-        self.append_settings_to_every_partition(&venue, settings)
-            .await
+        let before_read = self.known_settings.before_read();
+        // Another process may have declared it just now, or appended copies to some partitions only.
+        match load_declared_settings(&self.log, &self.reader, &venue, None).await? {
+            Some(declared) => self.append_copies(&venue, declared, before_read).await,
+            // A change that names nothing declares the venue with the default settings, and keeps
+            // those that another process declares meanwhile.
+            None => {
+                let change = SettingsChange::default();
+                self.append_change_and_copies(&venue, change, before_read)
+                    .await
+            }
+        }
     }
 
-    /// Appends settings to every partition. The caller holds the declaration lock.
-    async fn append_settings_to_every_partition(
+    /// Appends a change to the partition that orders changes, and copies of the settings that
+    /// result to the others. The caller holds the declaration lock.
+    async fn append_change_and_copies(
         &self,
         venue: &Venue,
-        settings: VenueSettings,
+        change: SettingsChange,
+        before_read: BeforeRead,
     ) -> Result<VenueSettings, IngestError> {
-        let mut value = Vec::new();
-        TradesTopicRecord::Setting(venue.clone(), settings).encode(&mut value);
-        let record = NewRecord {
-            key: Bytes::new(),
-            value: value.into(),
-        };
+        let record = TradesTopicRecord::Setting(venue.clone(), change);
+        let record = control_record(&record);
         let offset = self
-            .append_durably(DECIDING_PARTITION, || vec![record.clone()])
+            .append_durably(SETTINGS_PARTITION, || vec![record.clone()])
             .await?
             .start;
-        // Another process may have appended a declaration before this one.
-        if let Some(first) =
-            load_declared_settings(&self.log, &self.reader, venue, Some(offset)).await?
-        {
-            check_unchanged_ids(venue, &first.settings, &settings)?;
-        }
-        let record = &record;
+        let end = Some(offset + 1);
+        let declared = load_declared_settings(&self.log, &self.reader, venue, end).await?;
+        let declared = declared.ok_or(RejectReason::VenueUnknown)?;
+        // Another process may have declared the venue before, so that this change has no effect.
+        apply_change(venue, &change, Some(&declared.settings))?;
+        self.append_copies(venue, declared, before_read).await
+    }
+
+    /// Appends copies of a venue's settings to all partitions but the one that orders changes.
+    ///
+    /// The owner of that partition copies them too, in case this process ends before it has. The
+    /// copies of one change are equal, and a partition applies the first of them only.
+    async fn append_copies(
+        &self,
+        venue: &Venue,
+        declared: DeclaredSettings,
+        before_read: BeforeRead,
+    ) -> Result<VenueSettings, IngestError> {
+        let copy = control_record(&TradesTopicRecord::SettingCopy(venue.clone(), declared));
+        let copy = &copy;
         let others = (0..self.log.partitions())
-            .filter(|partition| *partition != DECIDING_PARTITION)
-            .map(|partition| self.append_durably(partition, || vec![record.clone()]));
+            .filter(|partition| *partition != SETTINGS_PARTITION)
+            .map(|partition| self.append_durably(partition, || vec![copy.clone()]));
         for result in join_all(others).await {
             result?;
         }
-        tracing::info!(
-            %venue,
-            id_scheme = %settings.scheme,
-            id_scope = %settings.scope,
-            ties = %settings.ties,
-            lateness_ms = settings.lateness_ns / MILLISECOND_NS,
-            idle_ms = settings.idle_ns / MILLISECOND_NS,
-            nonpositive_prices = settings.nonpositive_prices,
-            old_times = settings.old_times,
-            "venue declared"
-        );
-        self.known_venues.insert_declared(venue, settings);
-        Ok(settings)
+        log_declared_settings(venue, &declared.settings);
+        let known = &self.known_settings;
+        let known = known.insert_read(venue, declared, before_read);
+        Ok(known.settings)
     }
 
     async fn append_partitions(
@@ -284,31 +321,55 @@ fn may_succeed_soon(error: &LogError) -> bool {
     error.is_transient() && !matches!(error, LogError::Denied { .. })
 }
 
-fn check_lateness_and_idle_bounds(settings: &VenueSettings) -> Result<(), IngestError> {
+fn check_lateness_and_idle_bounds(change: &SettingsChange) -> Result<(), IngestError> {
     let durations = [
-        ("lateness_ms", settings.lateness_ns),
-        ("idle_ms", settings.idle_ns),
+        ("lateness_ms", change.lateness_ns),
+        ("idle_ms", change.idle_ns),
     ];
     for (field, duration_ns) in durations {
-        if !(0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns) {
+        let is_allowed = |duration_ns: i64| (0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns);
+        if !duration_ns.is_none_or(is_allowed) {
             return Err(IngestError::OutOfRange { field });
         }
     }
     Ok(())
 }
 
-fn check_unchanged_ids(
+/// Returns the settings after a change.
+fn apply_change(
     venue: &Venue,
-    known: &VenueSettings,
-    requested: &VenueSettings,
-) -> Result<(), IngestError> {
-    let [known, requested] = [known, requested].map(FixedSettings::new);
-    if known == requested {
-        return Ok(());
-    }
-    Err(IngestError::Conflict {
+    change: &SettingsChange,
+    before: Option<&VenueSettings>,
+) -> Result<VenueSettings, IngestError> {
+    let applied = change.apply_to(before);
+    applied.map_err(|conflict| IngestError::Conflict {
         venue: venue.clone(),
-        known,
-        requested,
+        field: conflict.field,
+        known: FixedSettings::new(before.unwrap_or(&VenueSettings::default())),
+        requested: FixedSettings::requested(change),
     })
+}
+
+/// Returns the record without an instrument that holds `record`.
+fn control_record(record: &TradesTopicRecord) -> NewRecord {
+    let mut value = Vec::new();
+    record.encode(&mut value);
+    NewRecord {
+        key: Bytes::new(),
+        value: value.into(),
+    }
+}
+
+fn log_declared_settings(venue: &Venue, settings: &VenueSettings) {
+    tracing::info!(
+        %venue,
+        id_scheme = %settings.scheme,
+        id_scope = %settings.scope,
+        ties = %settings.ties,
+        lateness_ms = settings.lateness_ns / MILLISECOND_NS,
+        idle_ms = settings.idle_ns / MILLISECOND_NS,
+        nonpositive_prices = settings.nonpositive_prices,
+        old_times = settings.old_times,
+        "venue declared"
+    );
 }

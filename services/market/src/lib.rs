@@ -52,7 +52,10 @@ pub use retention::{
     AMENDMENT_RETENTION_NS, AMENDMENT_VERDICT_RETENTION_NS, BAR_RETENTION_NS, HORIZON_NS,
     TICK_RETENTION_NS, VERDICT_RETENTION_NS,
 };
-pub use settings::{IdScheme, IdScope, TieOrder, VenueSettings};
+pub use settings::{
+    DeclaredSettings, FixedSettingsConflict, IdScheme, IdScope, SettingsChange, TieOrder,
+    VenueSettings,
+};
 pub use time::{
     DAY_NS, HOUR_NS, MILLISECOND_NS, MINUTE_NS, OLDEST_USUAL_TIME_NS, ParseTimeError, SECOND_NS,
     describe_plausible_unit, format_time, parse_time,

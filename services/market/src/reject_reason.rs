@@ -38,6 +38,8 @@ pub enum RejectReason {
     ScopeMissing,
     /// Ids are not unique within an exchange or a file, and the trade names one.
     ScopeUnexpected,
+    /// A change of settings names another id scheme, id scope or tie order than the venue's first.
+    SettingsConflict,
     /// The event-time hour is too old to be changed.
     BeyondHorizon,
     /// An edit or a cancel names no trade, or a trade whose position is after its own.
@@ -50,7 +52,7 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
@@ -65,6 +67,7 @@ impl RejectReason {
         Self::IdUnexpected,
         Self::ScopeMissing,
         Self::ScopeUnexpected,
+        Self::SettingsConflict,
         Self::BeyondHorizon,
         Self::TargetMissing,
         Self::RefoldRefused,
@@ -89,6 +92,7 @@ impl RejectReason {
             Self::IdUnexpected => "id_unexpected",
             Self::ScopeMissing => "scope_missing",
             Self::ScopeUnexpected => "scope_unexpected",
+            Self::SettingsConflict => "settings_conflict",
             Self::BeyondHorizon => "beyond_horizon",
             Self::TargetMissing => "target_missing",
             Self::RefoldRefused => "refold_refused",
@@ -123,6 +127,9 @@ impl RejectReason {
             }
             Self::ScopeUnexpected => {
                 "scope is given, but the venue's ids are unique within the symbol or its day"
+            }
+            Self::SettingsConflict => {
+                "the venue's first settings have fixed another id scheme, id scope or tie order"
             }
             Self::BeyondHorizon => {
                 "the hour was first recorded more than 6 days ago and can no longer change"
@@ -163,7 +170,7 @@ impl RejectReason {
             | Self::TimeInFuture
             | Self::BeyondHorizon => "time",
             Self::QuantityNegative => "quantity",
-            Self::VenueUnknown => "venue",
+            Self::VenueUnknown | Self::SettingsConflict => "venue",
             Self::PriceNotPositive => "price",
             Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
             Self::ScopeMissing | Self::ScopeUnexpected => "scope",

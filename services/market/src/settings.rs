@@ -3,7 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{Amendment, AmendmentKind, OLDEST_USUAL_TIME_NS, RejectReason, SECOND_NS, Trade};
+use crate::{
+    Amendment, AmendmentKind, OLDEST_USUAL_TIME_NS, Position, RejectReason, SECOND_NS, Trade,
+};
 
 /// How a venue numbers its trades.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -169,18 +171,98 @@ impl VenueSettings {
         }
         Ok(())
     }
+}
 
-    /// Returns the settings after a later record of settings: its values, but the id scheme, the
-    /// scope and the order of ties of these.
+/// A change of a venue's settings: what it does not name stays as it is, or has its default if the
+/// venue is new.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SettingsChange {
+    /// How trades are numbered.
+    pub scheme: Option<IdScheme>,
+    /// What ids are unique within.
+    pub scope: Option<IdScope>,
+    /// How trades of equal event time are ordered.
+    pub ties: Option<TieOrder>,
+    /// How long a window stays open for late trades after its end.
+    pub lateness_ns: Option<i64>,
+    /// How long a symbol may have no trades before its watermark advances with the append times.
+    pub idle_ns: Option<i64>,
+    /// Whether prices of zero and below are accepted.
+    pub nonpositive_prices: Option<bool>,
+    /// Whether event times before 1973 are accepted.
+    pub old_times: Option<bool>,
+}
+
+/// A change names another id scheme, id scope or tie order than the venue's first settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FixedSettingsConflict {
+    /// The name in JSON of the first such setting.
+    pub field: &'static str,
+}
+
+impl SettingsChange {
+    /// Returns the change that names every setting.
     #[must_use]
-    pub const fn updated_except_id_rules(&self, later: &Self) -> Self {
+    pub const fn of_all(settings: &VenueSettings) -> Self {
         Self {
-            scheme: self.scheme,
-            scope: self.scope,
-            ties: self.ties,
-            ..*later
+            scheme: Some(settings.scheme),
+            scope: Some(settings.scope),
+            ties: Some(settings.ties),
+            lateness_ns: Some(settings.lateness_ns),
+            idle_ns: Some(settings.idle_ns),
+            nonpositive_prices: Some(settings.nonpositive_prices),
+            old_times: Some(settings.old_times),
         }
     }
+
+    /// Returns the settings after the change; `before` is `None` if the venue is new.
+    ///
+    /// # Errors
+    /// [`FixedSettingsConflict`] if the change names another scheme, scope or tie order than those
+    /// before.
+    pub fn apply_to(
+        &self,
+        before: Option<&VenueSettings>,
+    ) -> Result<VenueSettings, FixedSettingsConflict> {
+        let default = VenueSettings::default();
+        let base = before.unwrap_or(&default);
+        let scheme = self.scheme.unwrap_or(base.scheme);
+        let scope = self.scope.unwrap_or(base.scope);
+        let default_ties = match before {
+            Some(before) => before.ties,
+            None => TieOrder::default_for(scheme, scope),
+        };
+        let ties = self.ties.unwrap_or(default_ties);
+        if let Some(before) = before {
+            let differing = [
+                ("id_scheme", before.scheme != scheme),
+                ("id_scope", before.scope != scope),
+                ("ties", before.ties != ties),
+            ];
+            if let Some((field, _)) = differing.into_iter().find(|(_, differs)| *differs) {
+                return Err(FixedSettingsConflict { field });
+            }
+        }
+        Ok(VenueSettings {
+            scheme,
+            scope,
+            ties,
+            lateness_ns: self.lateness_ns.unwrap_or(base.lateness_ns),
+            idle_ns: self.idle_ns.unwrap_or(base.idle_ns),
+            nonpositive_prices: self.nonpositive_prices.unwrap_or(base.nonpositive_prices),
+            old_times: self.old_times.unwrap_or(base.old_times),
+        })
+    }
+}
+
+/// A venue's settings with the position of their last change in partition 0, which orders all
+/// changes: of two states of a venue's settings the later one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeclaredSettings {
+    /// The settings.
+    pub settings: VenueSettings,
+    /// The position, in partition 0 of `trades`, of the record that resulted in them.
+    pub declared_at: Position,
 }
 
 /// Implements `ALL`, `name`, `Display` and `FromStr` for an enum whose variants have names.
@@ -223,7 +305,7 @@ impl_names!(TieOrder { Id = "id", Log = "log" });
 
 #[cfg(test)]
 mod tests {
-    use super::{IdScheme, IdScope, TieOrder, VenueSettings};
+    use super::{IdScheme, IdScope, SettingsChange, TieOrder, VenueSettings};
     use crate::{Amendment, AmendmentKind, OLDEST_USUAL_TIME_NS, RejectReason, Trade, TradeId};
 
     fn validate(
@@ -367,26 +449,64 @@ mod tests {
     }
 
     #[test]
-    fn later_settings_change_neither_scheme_nor_scope_nor_ties() {
-        let first = VenueSettings {
-            scheme: IdScheme::None,
+    fn a_change_keeps_what_it_does_not_name_and_cannot_change_what_is_fixed() {
+        let first = SettingsChange {
+            scheme: Some(IdScheme::Contiguous),
+            scope: Some(IdScope::Day),
+            lateness_ns: Some(1),
+            ..SettingsChange::default()
+        };
+        let before = first.apply_to(None).unwrap();
+        let expected = VenueSettings {
+            scheme: IdScheme::Contiguous,
             scope: IdScope::Day,
             ties: TieOrder::Id,
+            lateness_ns: 1,
             ..VenueSettings::default()
         };
-        let later = VenueSettings {
-            lateness_ns: 1,
+        assert_eq!(before, expected);
+        let change = SettingsChange {
+            idle_ns: Some(2),
+            nonpositive_prices: Some(true),
+            old_times: Some(true),
+            ..SettingsChange::default()
+        };
+        let after = change.apply_to(Some(&before)).unwrap();
+        let expected = VenueSettings {
             idle_ns: 2,
             nonpositive_prices: true,
             old_times: true,
-            ..VenueSettings::default()
+            ..before
         };
-        let expected = VenueSettings {
-            scheme: IdScheme::None,
-            scope: IdScope::Day,
-            ties: TieOrder::Id,
-            ..later
-        };
-        assert_eq!(first.updated_except_id_rules(&later), expected);
+        assert_eq!(after, expected);
+        let same = SettingsChange::of_all(&after);
+        assert_eq!(same.apply_to(Some(&after)), Ok(after));
+        assert_eq!(same.apply_to(None), Ok(after));
+        for (field, change) in [
+            (
+                "id_scheme",
+                SettingsChange {
+                    scheme: Some(IdScheme::None),
+                    ..change
+                },
+            ),
+            (
+                "id_scope",
+                SettingsChange {
+                    scope: Some(IdScope::File),
+                    ..change
+                },
+            ),
+            (
+                "ties",
+                SettingsChange {
+                    ties: Some(TieOrder::Log),
+                    ..change
+                },
+            ),
+        ] {
+            let conflict = change.apply_to(Some(&before)).unwrap_err();
+            assert_eq!(conflict.field, field);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use market::{BarRow, Instrument, Interval, Symbol, Venue, VenueSettings};
+use market::{BarRow, Instrument, Interval, Symbol, Venue};
 
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
@@ -126,7 +126,15 @@ pub trait BarReader: Send + Sync {
         &self,
         venue: &Venue,
         partitions: u32,
-    ) -> impl Future<Output = Result<Option<VenueSettings>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Option<VenueRow>, StoreError>> + Send;
+
+    /// Returns the settings of a venue as one partition has them: those that its fold applies to its
+    /// next record, unless that changes them.
+    fn venue_settings_in_partition(
+        &self,
+        venue: &Venue,
+        partition: u32,
+    ) -> impl Future<Output = Result<Option<VenueRow>, StoreError>> + Send;
 
     /// Returns the venues that partition 0 has, in order of their names.
     fn venues(&self) -> impl Future<Output = Result<Vec<VenueRow>, StoreError>> + Send;
@@ -274,9 +282,19 @@ impl<S: BarStore> BarReader for S {
         &self,
         venue: &Venue,
         partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
+    ) -> Result<Option<VenueRow>, StoreError> {
         self.reader()
             .venue_settings_if_in_every_partition(venue, partitions)
+            .await
+    }
+
+    async fn venue_settings_in_partition(
+        &self,
+        venue: &Venue,
+        partition: u32,
+    ) -> Result<Option<VenueRow>, StoreError> {
+        self.reader()
+            .venue_settings_in_partition(venue, partition)
             .await
     }
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use market::{
-    Bar, BarRow, Instrument, Position, RejectReason, TradeId, Venue, VenueSettings, Window,
+    Bar, BarRow, DeclaredSettings, Instrument, Position, RejectReason, TradeId, Venue,
+    VenueSettings, Window,
 };
 
 /// How far a partition has been folded.
@@ -74,6 +75,19 @@ pub struct VenueRow {
     pub venue: Venue,
     /// The settings.
     pub settings: VenueSettings,
+    /// The position, in partition 0 of `trades`, of the record that resulted in them.
+    pub declared_at: Position,
+}
+
+impl VenueRow {
+    /// Returns the settings with their position.
+    #[must_use]
+    pub const fn declared(&self) -> DeclaredSettings {
+        DeclaredSettings {
+            settings: self.settings,
+            declared_at: self.declared_at,
+        }
+    }
 }
 
 /// A bar with its instrument.

@@ -201,6 +201,9 @@ impl SimBarStore {
                 row.next_offset = 0;
             }
         }
+        if self.mutant != Some(Mutant::SettingsDifferInNextEpoch) {
+            next.equalize_settings(self.partitions);
+        }
         next.epoch = epoch;
         // The switch survives a loss of power, with all commits before it.
         state.history = vec![next];
@@ -274,7 +277,7 @@ impl SimBarStore {
         let partition = transaction.progress.partition;
         for row in &transaction.venues {
             next.venues
-                .insert((partition, row.venue.clone()), row.settings);
+                .insert((partition, row.venue.clone()), row.declared());
         }
         for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);

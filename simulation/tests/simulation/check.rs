@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use api::ChannelName;
 use eventlog::Record;
 use market::Trade;
-use schemas::DeadLetter;
 use schemas::api::{BarJson, PositionJson};
+use schemas::{DeadLetter, SETTINGS_PARTITION};
 use store::trades_current;
 
 use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
@@ -49,7 +49,7 @@ impl SimCluster {
                     .iter()
                     .skip(usize::try_from(oracle.next_offset).unwrap());
                 rest.for_each(|record| oracle.apply(record));
-                oracle.start_next_epoch();
+                oracle.start_next_epoch(&self.settings_of_epochs[index_of_epoch(oracle.epoch)]);
             }
             let missing = progress.next_offset - oracle.next_offset;
             let records = log.records_of(oracle.epoch, partition, oracle.next_offset);
@@ -71,6 +71,7 @@ impl SimCluster {
             self.check_dead_letters(partition)?;
         }
         self.check_trades()?;
+        self.check_settings()?;
         self.check_clients()?;
         let (commits, lost) = self.bars.commit_counts();
         self.totals.add_count("commits", commits);
@@ -78,6 +79,45 @@ impl SimCluster {
         self.totals.add_count("turns", self.turn);
         let missed = self.trades_log.missed_reads();
         self.totals.add_count("positions that were dropped", missed);
+        Ok(())
+    }
+
+    /// Checks that all partitions and all pods agree on the settings of every venue.
+    fn check_settings(&self) -> Result<(), String> {
+        let rows = |partition| self.bars.read_stored(|stored| stored.venue_rows(partition));
+        let settings = |partition| -> BTreeMap<_, _> {
+            let rows = rows(partition).into_iter();
+            rows.map(|row| (row.venue, row.settings)).collect()
+        };
+        let ordered = settings(SETTINGS_PARTITION);
+        for partition in 0..PARTITIONS {
+            let found = settings(partition);
+            let folded = self.oracles[partition as usize].venues().iter();
+            let folded: BTreeMap<_, _> = folded
+                .map(|(venue, declared)| (venue.clone(), declared.settings))
+                .collect();
+            if found != folded {
+                return Err(format!(
+                    "partition {partition} has {found:?}, its fold {folded:?}"
+                ));
+            }
+            if found != ordered {
+                return Err(format!(
+                    "partition {partition} has {found:?}, the one that orders settings {ordered:?}"
+                ));
+            }
+        }
+        for pod in &self.pods {
+            for (venue, settings) in &ordered {
+                let known = pod.producer.known_settings().get(venue.as_str());
+                if known.is_some_and(|known| known.settings != *settings) {
+                    return Err(format!(
+                        "pod {} knows {known:?}, not {settings:?}",
+                        pod.number
+                    ));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -142,7 +182,7 @@ impl SimCluster {
                 let settings = stored.venues.get(&(partition, venue))?;
                 let excluded = stored.all_excluded_ranges(partition);
                 let next = stored.progress[&partition].next_position();
-                Some(trades_current(ticks, &excluded, next, settings))
+                Some(trades_current(ticks, &excluded, next, &settings.settings))
             });
             let values = |trade: &Trade| (trade.price, trade.quantity, trade.side);
             let read = read.unwrap_or_default().into_iter();
@@ -284,8 +324,11 @@ impl SimCluster {
             }
             for epoch in 1..=self.trades_log.current_epoch() {
                 while oracle.epoch < epoch {
-                    oracle.start_next_epoch();
-                    refused.iter_mut().for_each(Oracle::start_next_epoch);
+                    let settings = &self.settings_of_epochs[index_of_epoch(oracle.epoch)];
+                    oracle.start_next_epoch(settings);
+                    for refused in &mut refused {
+                        refused.start_next_epoch(settings);
+                    }
                 }
                 let records = self.trades_log.records_of(epoch, partition, 0);
                 let log = &self.trades_log;
@@ -353,10 +396,20 @@ fn state_key(name: &ChannelName, bar: &BarJson) -> (String, String, Option<Posit
 
 /// Returns the records of a generation that are part of the fold: all, or those before the offset
 /// at which a later generation was adopted.
-fn records_in_fold(log: &SimLog, stored: &StoredState, epoch: u64, partition: u32) -> Vec<Record> {
+pub fn records_in_fold(
+    log: &SimLog,
+    stored: &StoredState,
+    epoch: u64,
+    partition: u32,
+) -> Vec<Record> {
     let mut records = log.records_of(epoch, partition, 0);
     if let Some(end) = stored.switched.get(&(epoch, partition)) {
         records.truncate(usize::try_from(*end).unwrap());
     }
     records
+}
+
+/// Returns the index, in the settings of epochs, of those that are in force after `ended`.
+fn index_of_epoch(ended: u64) -> usize {
+    usize::try_from(ended).unwrap() - 1
 }

@@ -2,9 +2,11 @@
 
 mod starts;
 
+use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
-use market::Position;
+use market::{DeclaredSettings, Position, Venue};
+use schemas::SETTINGS_PARTITION;
 
 use crate::bar_store::SimBarStore;
 use crate::clock::SimClock;
@@ -36,6 +38,8 @@ pub struct SimCluster {
     pub mutant: Option<Mutant>,
     pub totals: Totals,
     pub oracles: Vec<Oracle>,
+    /// The settings with which each epoch but the first began, in order.
+    pub settings_of_epochs: Vec<BTreeMap<Venue, DeclaredSettings>>,
     /// The mean number of turns between two faults. If it is small, little progress is made.
     pub fault_interval_turns: u64,
     /// The partition of which the log has dropped records that were not folded.
@@ -85,6 +89,9 @@ impl SimCluster {
         if mutant == Some(Mutant::ClosesByWallClock) {
             trades_log = trades_log.with_wall_clock();
         }
+        if mutant == Some(Mutant::OlderSettingsApplied) {
+            trades_log = trades_log.with_renewed_settings_copies();
+        }
         if mutant == Some(Mutant::GapSkipped) {
             trades_log = trades_log.with_skipped_gaps();
         }
@@ -112,6 +119,7 @@ impl SimCluster {
                 .collect(),
             fault_interval_turns: *random.choose(&[15, 40, 120]),
             overrun_partition: None,
+            settings_of_epochs: Vec::new(),
             lost_ticks_before_epoch: 0,
             is_stopping: false,
             trades_log,
@@ -123,8 +131,8 @@ impl SimCluster {
             cluster.bars.refuse_price();
             cluster.renew_oracles();
         }
-        for (partition, entry) in cluster.producer.declarations() {
-            cluster.send(partition, vec![entry]);
+        for entry in cluster.producer.declarations() {
+            cluster.send(SETTINGS_PARTITION, vec![entry]);
         }
         cluster.start_all();
         cluster.start_clients();

@@ -20,6 +20,10 @@ impl SimCluster {
                 self.send(partition, vec![entry]);
             }
         }
+        if self.random.one_in(30) {
+            let (venue, change) = self.producer.settings_change();
+            self.declare_by_pod(venue, change);
+        }
         if !self.random.one_in(self.fault_interval_turns) {
             return;
         }
@@ -28,7 +32,7 @@ impl SimCluster {
             3..=4 => self.start_or_drop_zombie(),
             5 => self.freeze_task(),
             6 => self.crash_archiver(),
-            7 => self.lose_pod(),
+            7 => self.lose_random_pod(),
             8 => self.lose_power(),
             9 => {
                 self.bars.start_outage(self.random.below(60));
@@ -201,8 +205,13 @@ impl SimCluster {
         }
     }
 
-    fn lose_pod(&mut self) {
-        let pod = self.pods.swap_remove(self.random.index(self.pods.len()));
+    fn lose_random_pod(&mut self) {
+        self.lose_pod(self.random.index(self.pods.len()));
+    }
+
+    /// Ends a pod and starts another, which is the last one then.
+    pub fn lose_pod(&mut self, index: usize) {
+        let pod = self.pods.remove(index);
         self.tasks.retain(|task| task.number != pod.number);
         for client in &mut self.clients {
             client.lose_pod(pod.number);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use clock::Clock;
 use eventlog::{NewRecord, Record};
 use market::SECOND_NS;
+use schemas::TradesTopicRecord;
 
 use crate::clock::SimClock;
 use crate::random::Random;
@@ -33,6 +34,10 @@ pub struct SimLog {
     drops_left_out: bool,
     /// Mutant: readers skip dropped records without an error.
     skips_gaps: bool,
+    /// Mutant: copies of settings get ever later positions, so that each of them is applied.
+    renews_settings_copies: bool,
+    /// Mutant: copies of settings are acknowledged and lost.
+    loses_settings_copies: bool,
     /// The epoch when the handle was opened.
     opened_epoch: u64,
 }
@@ -80,6 +85,8 @@ impl SimLog {
             acknowledges_early: false,
             drops_left_out: false,
             skips_gaps: false,
+            renews_settings_copies: false,
+            loses_settings_copies: false,
             opened_epoch: epoch,
         }
     }
@@ -107,6 +114,45 @@ impl SimLog {
     pub fn with_skipped_gaps(mut self) -> Self {
         self.skips_gaps = true;
         self
+    }
+
+    pub fn with_renewed_settings_copies(mut self) -> Self {
+        self.renews_settings_copies = true;
+        self
+    }
+
+    pub fn with_lost_settings_copies(mut self) -> Self {
+        self.loses_settings_copies = true;
+        self
+    }
+
+    /// Changes copies of settings as a mutant does. Returns `None` if they are lost.
+    fn mutate_settings_copies(&self, entries: Vec<NewRecord>) -> Option<Vec<NewRecord>> {
+        if !self.renews_settings_copies && !self.loses_settings_copies {
+            return Some(entries);
+        }
+        let mut mutated = Vec::new();
+        for entry in entries {
+            let decoded = TradesTopicRecord::decode(&entry.value);
+            let Ok(TradesTopicRecord::SettingCopy(venue, mut declared)) = decoded else {
+                mutated.push(entry);
+                continue;
+            };
+            if self.loses_settings_copies {
+                return None;
+            }
+            let mut state = self.state.lock().unwrap();
+            state.next_ticket += 1;
+            declared.declared_at.epoch = state.epoch;
+            declared.declared_at.offset = (1 << 40) + state.next_ticket;
+            let mut value = Vec::new();
+            TradesTopicRecord::SettingCopy(venue, declared).encode(&mut value);
+            mutated.push(NewRecord {
+                key: entry.key,
+                value: value.into(),
+            });
+        }
+        Some(mutated)
     }
 
     /// Returns a handle of the current generation.

@@ -32,6 +32,12 @@ pub enum Mutant {
     PodKeepsStatesBeyondEpochEnd,
     /// Clients ignore where epochs ended.
     ClientKeepsStatesBeyondEpochEnd,
+    /// Copies of settings are applied even if later ones are in force.
+    OlderSettingsApplied,
+    /// The owner of the partition that orders settings does not copy them to the others.
+    SettingsNotCopied,
+    /// Partitions keep different settings when a new epoch begins.
+    SettingsDifferInNextEpoch,
     /// The archive progress is stored without its append time.
     AppendTimeLost,
 }

@@ -105,3 +105,18 @@ fn a_pod_that_keeps_states_beyond_the_end_of_their_epoch_is_caught() {
 fn a_client_that_keeps_states_beyond_the_end_of_their_epoch_is_caught() {
     assert_caught(Mutant::ClientKeepsStatesBeyondEpochEnd);
 }
+
+#[test]
+fn copies_of_settings_that_undo_later_ones_are_caught() {
+    assert_caught(Mutant::OlderSettingsApplied);
+}
+
+#[test]
+fn settings_that_differ_between_partitions_when_an_epoch_begins_are_caught() {
+    assert_caught(Mutant::SettingsDifferInNextEpoch);
+}
+
+#[test]
+fn settings_that_their_writer_did_not_copy_and_the_owner_does_not_either_are_caught() {
+    assert_caught(Mutant::SettingsNotCopied);
+}

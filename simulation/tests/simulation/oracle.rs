@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use eventlog::Record;
 use market::{
-    Amendment, Bar, BarRow, DAY_NS, Instrument, Interval, Position, TieOrder, Trade, Venue,
-    VenueSettings, Window,
+    Amendment, Bar, BarRow, DAY_NS, DeclaredSettings, Instrument, Interval, Position,
+    SettingsChange, TieOrder, Trade, Venue, VenueSettings, Window,
 };
-use schemas::TradesTopicRecord;
+use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 
 use crate::bar_store::refused_price;
 
@@ -68,12 +68,12 @@ pub struct MarkedMinute {
 /// The fold of one partition up to `next_offset`.
 #[derive(Clone)]
 pub struct Oracle {
-    partition: u32,
+    pub partition: u32,
     partitions: u32,
     pub epoch: u64,
     pub next_offset: u64,
     append_time_ns: i64,
-    venues: BTreeMap<Venue, VenueSettings>,
+    venues: BTreeMap<Venue, DeclaredSettings>,
     symbols: BTreeMap<Instrument, SymbolState>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
     /// The open windows of each instrument.
@@ -153,10 +153,11 @@ impl Oracle {
         is_left_out
     }
 
-    /// Continues with the next generation of the log.
-    pub fn start_next_epoch(&mut self) {
+    /// Continues with the next generation of the log, under settings that all partitions share.
+    pub fn start_next_epoch(&mut self, settings: &BTreeMap<Venue, DeclaredSettings>) {
         self.epoch += 1;
         self.next_offset = 0;
+        self.venues.clone_from(settings);
     }
 
     /// Returns the position of the next record.
@@ -181,17 +182,24 @@ impl Oracle {
         self.pass_time(record.offset);
         let outcome = match TradesTopicRecord::decode(&record.value) {
             Ok(TradesTopicRecord::Trade(trade)) => self.apply_trade(record, &trade),
-            Ok(TradesTopicRecord::Setting(venue, settings)) => {
-                let known = self.venues.get(&venue);
-                let settings = known.map_or(settings, |known| VenueSettings {
-                    scheme: known.scheme,
-                    scope: known.scope,
-                    ties: known.ties,
-                    ..settings
-                });
-                self.venues.insert(venue, settings);
-                self.pass_time(record.offset);
-                RecordOutcome::NotATick
+            Ok(TradesTopicRecord::Setting(venue, change)) => {
+                let declared_at = self.position_of(record);
+                match self.partition {
+                    SETTINGS_PARTITION => self.change_settings(record, venue, change, declared_at),
+                    _ => self.reject(record, RecordOutcome::NotATick),
+                }
+            }
+            Ok(TradesTopicRecord::SettingCopy(venue, declared)) => {
+                let declared_at = declared.declared_at;
+                let change = SettingsChange::of_all(&declared.settings);
+                let known = self.venues.get(&venue).map(|known| known.declared_at);
+                if self.partition == SETTINGS_PARTITION || declared_at.epoch != self.epoch {
+                    self.reject(record, RecordOutcome::NotATick)
+                } else if known < Some(declared_at) {
+                    self.change_settings(record, venue, change, declared_at)
+                } else {
+                    RecordOutcome::NotATick
+                }
             }
             Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(record, &amendment, &trade)
@@ -210,10 +218,37 @@ impl Oracle {
         self.next_offset += 1;
     }
 
+    /// Changes settings. A change of what the first settings have fixed is rejected.
+    fn change_settings(
+        &mut self,
+        record: &Record,
+        venue: Venue,
+        change: SettingsChange,
+        declared_at: Position,
+    ) -> RecordOutcome {
+        let before = self.venues.get(&venue).map(|known| known.settings);
+        match change.apply_to(before.as_ref()) {
+            Ok(settings) => {
+                let declared = DeclaredSettings {
+                    settings,
+                    declared_at,
+                };
+                self.venues.insert(venue, declared);
+                self.pass_time(record.offset);
+                RecordOutcome::NotATick
+            }
+            Err(_) => self.reject(record, RecordOutcome::NotATick),
+        }
+    }
+
+    /// Returns each venue's settings.
+    pub const fn venues(&self) -> &BTreeMap<Venue, DeclaredSettings> {
+        &self.venues
+    }
+
     fn settings(&self, instrument: &Instrument) -> Option<VenueSettings> {
-        self.venues
-            .get(&instrument.venue().parse().unwrap())
-            .copied()
+        let declared = self.venues.get(&instrument.venue().parse().unwrap())?;
+        Some(declared.settings)
     }
 
     fn reject(&mut self, record: &Record, outcome: RecordOutcome) -> RecordOutcome {

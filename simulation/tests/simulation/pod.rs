@@ -1,9 +1,11 @@
 //! A pod: the real hub and follower, and REST over them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::{BarUpdatesFollower, ChannelName, Hub, HubLimits};
 use host::Health;
+use ingest::IngestProducer;
 use market::BarRow;
 use tokio_util::sync::CancellationToken;
 
@@ -25,18 +27,25 @@ const HUB_LIMITS: HubLimits = HubLimits {
 pub struct Pod {
     pub hub: Hub,
     pub number: u64,
+    /// The producer with which the pod declares venues.
+    pub producer: Arc<SimProducer>,
     bars: SimBarStore,
 }
+
+pub type SimProducer = IngestProducer<SimLog, SimBarStore, SimClock>;
 
 impl Pod {
     /// Returns a pod with an empty hub, and the tasks that feed it.
     pub fn start(
         number: u64,
+        trades: &SimLog,
         updates: &SimLog,
         bars: &SimBarStore,
         clock: &SimClock,
     ) -> (Self, Vec<Task>) {
         let hub = Hub::new(eventlog::Log::epoch(updates), PARTITIONS, HUB_LIMITS);
+        let producer = IngestProducer::new(trades.reopened(), bars.clone(), clock.clone());
+        let producer = Arc::new(producer);
         let tasks = (0..PARTITIONS).map(|partition| {
             let follower: BarUpdatesFollower<SimBackend> = BarUpdatesFollower {
                 partition,
@@ -44,6 +53,7 @@ impl Pod {
                 bars: bars.clone(),
                 clock: clock.clone(),
                 hub: hub.clone(),
+                settings: producer.known_settings(),
                 health: Health::default().register("hub"),
             };
             Box::pin(async move {
@@ -56,6 +66,7 @@ impl Pod {
             Self {
                 hub,
                 number,
+                producer,
                 bars: bars.clone(),
             },
             tasks,

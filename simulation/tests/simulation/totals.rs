@@ -57,6 +57,7 @@ impl Totals {
             "weeks passed",
             "epochs that began while roles lagged",
             "expired ticks",
+            "settings changed",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),

@@ -6,8 +6,8 @@ mod amendments;
 use bytes::Bytes;
 use eventlog::NewRecord;
 use market::{
-    Decimal, IdScheme, IdScope, Instrument, MINUTE_NS, SECOND_NS, SenderTradeId, Side, TieOrder,
-    Trade, TradeId, VenueSettings,
+    Decimal, DeclaredSettings, IdScheme, IdScope, Instrument, MINUTE_NS, Position, SECOND_NS,
+    SenderTradeId, SettingsChange, Side, TieOrder, Trade, TradeId, Venue, VenueSettings,
 };
 use schemas::TradesTopicRecord;
 
@@ -112,17 +112,14 @@ impl ProducerRecordGenerator {
             .collect()
     }
 
-    /// Returns the records that declare every venue in every partition.
-    pub fn declarations(&self) -> Vec<(u32, NewRecord)> {
-        let mut entries = Vec::new();
-        for (instrument, settings, _) in &self.instruments {
-            let setting =
-                TradesTopicRecord::Setting(instrument.venue().parse().unwrap(), *settings);
-            for partition in 0..PARTITIONS {
-                entries.push((partition, encode_record("", &setting)));
-            }
-        }
-        entries
+    /// Returns the records that declare every venue. The owner of their partition copies them.
+    pub fn declarations(&self) -> Vec<NewRecord> {
+        let declare = |(instrument, settings, _): &(Instrument, VenueSettings, u64)| {
+            let change = SettingsChange::of_all(settings);
+            let venue = instrument.venue().parse().unwrap();
+            encode_record("", &TradesTopicRecord::Setting(venue, change))
+        };
+        self.instruments.iter().map(declare).collect()
     }
 
     /// Returns a record that only moves time.
@@ -240,18 +237,42 @@ impl ProducerRecordGenerator {
         (to, encode_record(key, &TradesTopicRecord::Trade(trade)))
     }
 
-    fn changed_settings(&self) -> (u32, NewRecord) {
-        let (instrument, settings, _) = self.random.choose(&self.instruments);
-        let changed = VenueSettings {
-            scheme: *self.random.choose(&[settings.scheme, IdScheme::None]),
-            ties: *self.random.choose(TieOrder::ALL),
-            lateness_ns: i64::try_from(self.random.below(200)).unwrap() * SECOND_NS,
-            idle_ns: i64::try_from(self.random.below(8) + 1).unwrap() * SECOND_NS,
-            ..*settings
+    /// Returns a change of some settings of a venue.
+    pub fn settings_change(&self) -> (Venue, SettingsChange) {
+        let random = &self.random;
+        let (instrument, settings, _) = random.choose(&self.instruments);
+        let seconds = |most: u64| i64::try_from(random.below(most)).unwrap() * SECOND_NS;
+        let change = SettingsChange {
+            scheme: random.one_in(8).then_some(IdScheme::None),
+            scope: random.one_in(8).then_some(settings.scope),
+            ties: random.one_in(8).then(|| *random.choose(TieOrder::ALL)),
+            lateness_ns: random.one_in(2).then(|| seconds(200)),
+            idle_ns: random.one_in(2).then(|| seconds(8) + SECOND_NS),
+            nonpositive_prices: random.one_in(4).then(|| random.one_in(2)),
+            old_times: random.one_in(4).then(|| random.one_in(2)),
         };
-        let setting = TradesTopicRecord::Setting(instrument.venue().parse().unwrap(), changed);
+        (instrument.venue().parse().unwrap(), change)
+    }
+
+    /// Returns a change of settings that its writer does not copy, or a copy of long ago, in any
+    /// partition.
+    fn changed_settings(&self) -> (u32, NewRecord) {
+        let (venue, change) = self.settings_change();
+        let known = self.instruments.iter();
+        let mut known = known.filter(|(instrument, _, _)| instrument.venue() == venue.as_str());
+        let (_, settings, _) = known.next().unwrap();
+        let record = match change.apply_to(Some(settings)) {
+            Ok(settings) if self.random.one_in(2) => {
+                let declared = DeclaredSettings {
+                    settings,
+                    declared_at: Position::default(),
+                };
+                TradesTopicRecord::SettingCopy(venue, declared)
+            }
+            _ => TradesTopicRecord::Setting(venue, change),
+        };
         let to = u32::try_from(self.random.below(PARTITIONS.into())).unwrap();
-        (to, encode_record("", &setting))
+        (to, encode_record("", &record))
     }
 }
 

@@ -7,6 +7,7 @@ use eventlog::Log;
 use futures_util::{StreamExt, stream};
 use ingest::IngestProducer;
 use kafka::{KafkaConfig, KafkaLog};
+use market::SettingsChange;
 use store::TimescaleBarStore;
 
 use super::arguments::ClusterBenchSettings;
@@ -58,7 +59,8 @@ impl TradeAppender {
     ) -> anyhow::Result<Self> {
         let log = register_and_open_trades_topic(kafka, topics, &bars).await?;
         let producer = IngestProducer::new(log.clone(), bars, SystemClock);
-        producer.declare(&bench_venue()?, venue_settings()).await?;
+        let settings = SettingsChange::of_all(&venue_settings());
+        producer.declare(&bench_venue()?, settings).await?;
         Ok(Self { log, producer })
     }
 

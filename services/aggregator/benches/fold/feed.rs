@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use eventlog::Record;
-use market::{Decimal, IdScheme, IdScope, Position, Side, Trade, TradeId, VenueSettings};
+use market::{
+    Decimal, IdScheme, IdScope, Position, SettingsChange, Side, Trade, TradeId, VenueSettings,
+};
 use schemas::TradesTopicRecord;
 use store::{IdSetRow, PartitionProgress, PartitionState};
 
@@ -143,7 +145,7 @@ fn core_with_venue(scheme: IdScheme) -> FoldCore {
     };
     let venue = "bench".parse().expect("a venue");
     let mut value = Vec::new();
-    TradesTopicRecord::Setting(venue, settings).encode(&mut value);
+    TradesTopicRecord::Setting(venue, SettingsChange::of_all(&settings)).encode(&mut value);
     core.apply(&[Record {
         offset: 0,
         append_time_ns: START_NS,

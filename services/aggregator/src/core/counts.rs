@@ -19,6 +19,8 @@ pub struct FoldCounts {
     pub stale_refolds: u64,
     /// Refolds that were refused, because the ticks of their minute are not all there.
     pub refused_refolds: u64,
+    /// Copies of settings that were not later than those in force.
+    pub stale_settings: u64,
     /// Records that do not count, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
 }

@@ -1,8 +1,8 @@
 //! All symbols of the partition, and what the core knows about them as a whole.
 
 use bytes::Bytes;
-use market::{Amendment, Instrument, Position, Trade, VenueSettings};
-use schemas::{LeftOut, Refold, Repair};
+use market::{Amendment, DeclaredSettings, Instrument, Position, Trade, Venue, VenueSettings};
+use schemas::{LeftOut, Refold, Repair, SETTINGS_PARTITION};
 use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -276,15 +276,45 @@ impl PartitionSymbols {
         !self.alarms.is_empty()
     }
 
+    /// Returns whether this partition orders the changes of settings.
+    pub(crate) const fn orders_settings(&self) -> bool {
+        self.partition == SETTINGS_PARTITION
+    }
+
+    /// Returns the venues with their settings.
+    pub(crate) const fn venues(&self) -> &VenueTable {
+        &self.venues
+    }
+
+    /// Returns whether settings have to be copied to the other partitions and announced.
+    pub(crate) const fn has_settings_to_copy(&self) -> bool {
+        self.venues.has_settings_to_copy()
+    }
+
+    /// Takes the settings that have to be copied and announced, in the order of their changes.
+    pub(crate) fn take_settings_to_copy(&mut self) -> Vec<(Venue, DeclaredSettings)> {
+        self.venues.take_settings_to_copy()
+    }
+
+    /// Puts the settings that result from a change in force, and requests copies of them.
+    pub(crate) fn change_settings(&mut self, venue: Venue, settings: VenueSettings, at: AppliedAt) {
+        let declared = DeclaredSettings {
+            settings,
+            declared_at: at.position(),
+        };
+        self.declare_venue(venue.as_str(), declared, at);
+        self.venues.request_copies(venue, declared);
+    }
+
     /// Puts a venue's settings in force. Windows that the earlier settings have closed stay closed.
-    pub(crate) fn declare_venue(&mut self, venue: &str, settings: VenueSettings, at: AppliedAt) {
+    pub(crate) fn declare_venue(&mut self, venue: &str, declared: DeclaredSettings, at: AppliedAt) {
         let venue = self.venues.index_or_add(venue);
         let indexes = self.table.indexes_of_venue(venue);
         for index in &indexes {
             let symbol = self.table.get_mut(*index);
             symbol.close_due_windows(self.venues.settings(venue), at);
         }
-        self.venues.declare_settings(venue, settings);
+        self.venues.declare_settings(venue, declared);
         for index in indexes {
             let symbol = self.table.get_mut(index);
             symbol.close_due_windows(self.venues.settings(venue), at);

@@ -1,7 +1,9 @@
 //! Applying one decoded record.
 
 use eventlog::Record;
-use market::{Amendment, RejectReason, Trade, VenueSettings};
+use market::{
+    Amendment, DeclaredSettings, RejectReason, SettingsChange, Trade, Venue, VenueSettings,
+};
 use schemas::{DecodeError, LeftOut, Refold, Repair, TradesTopicRecord};
 use store::TickVerdict;
 
@@ -44,10 +46,11 @@ impl RecordApplication<'_> {
         match decoded {
             Ok(TradesTopicRecord::Trade(trade)) => self.apply_trade(&trade),
             Ok(TradesTopicRecord::Advance) => RecordOutcome::Applied,
-            Ok(TradesTopicRecord::Setting(venue, settings)) => {
-                let venue = venue.as_str();
-                self.symbols.declare_venue(venue, settings, self.at);
-                RecordOutcome::Applied
+            Ok(TradesTopicRecord::Setting(venue, change)) => {
+                self.apply_settings_change(venue, &change)
+            }
+            Ok(TradesTopicRecord::SettingCopy(venue, declared)) => {
+                self.apply_settings_copy(&venue, declared)
             }
             Ok(TradesTopicRecord::Amendment(amendment, trade)) => {
                 self.apply_amendment(&amendment, &trade)
@@ -153,6 +156,41 @@ impl RecordApplication<'_> {
                 return RecordOutcome::Blocked;
             }
         }
+        RecordOutcome::Applied
+    }
+
+    /// Changes a venue's settings, in the partition that orders the changes.
+    fn apply_settings_change(&mut self, venue: Venue, change: &SettingsChange) -> RecordOutcome {
+        if !self.symbols.orders_settings() {
+            return self.dead_letter_with_explanation(RejectReason::Misrouted);
+        }
+        match self.symbols.venues().settings_after(&venue, change) {
+            Ok(settings) => {
+                self.symbols.change_settings(venue, settings, self.at);
+                RecordOutcome::Applied
+            }
+            Err(_) => self.dead_letter_with_explanation(RejectReason::SettingsConflict),
+        }
+    }
+
+    /// Puts copied settings in force, unless those in force are of the same change or a later one:
+    /// copies arrive more than once, and those of several pods in any order.
+    fn apply_settings_copy(&mut self, venue: &Venue, declared: DeclaredSettings) -> RecordOutcome {
+        let is_of_this_log = declared.declared_at.epoch == self.at.position().epoch;
+        if self.symbols.orders_settings() || !is_of_this_log {
+            return self.dead_letter_with_explanation(RejectReason::Misrouted);
+        }
+        let venues = self.symbols.venues();
+        if !venues.is_later_change(venue, declared.declared_at) {
+            self.counts.stale_settings += 1;
+            return RecordOutcome::Applied;
+        }
+        let change = SettingsChange::of_all(&declared.settings);
+        if venues.settings_after(venue, &change).is_err() {
+            return self.dead_letter_with_explanation(RejectReason::SettingsConflict);
+        }
+        self.symbols
+            .declare_venue(venue.as_str(), declared, self.at);
         RecordOutcome::Applied
     }
 

@@ -37,7 +37,7 @@ impl RestoredSymbols {
     fn add_venues(&mut self, rows: Vec<VenueRow>) {
         for row in rows {
             let venue = self.venues.index_or_add(row.venue.as_str());
-            self.venues.restore_settings(venue, row.settings);
+            self.venues.restore_settings(venue, row.declared());
         }
     }
 

@@ -3,10 +3,12 @@
 use backend::Backend;
 use bytes::Bytes;
 use eventlog::{Log, NewRecord};
-use market::{BarRow, Interval, Position};
+use market::{BarRow, DeclaredSettings, Interval, Position, Venue};
+use schemas::TradesTopicRecord;
 use store::{NewestPrice, NewestPriceStore};
 use tokio_util::sync::CancellationToken;
 
+use super::own_records::new_record;
 use super::role::PartitionWorker;
 use crate::core::{BarUpdate, FoldCore};
 use crate::error::WorkerError;
@@ -33,7 +35,8 @@ impl Announcer {
         self.earliest_next_update_position
     }
 
-    /// Announces the bars that changed. Returns `false` if the worker is stopped before they are
+    /// Copies changed settings to the other partitions, and announces them and the bars that
+    /// changed. Returns `false` if the worker is stopped before they are
     /// acknowledged; what was taken from the core must then not be committed.
     pub(super) async fn announce_changed_bars_unless_stopped<B: Backend>(
         &mut self,
@@ -48,13 +51,22 @@ impl Announcer {
         if !worker.check_epoch_unless_stopped(stop).await? {
             return Ok(false);
         }
+        let settings = core.take_settings_to_copy();
         let updates = core.take_updates();
-        if updates.is_empty() {
+        if settings.is_empty() && updates.is_empty() {
             return Ok(true);
+        }
+        if !copy_settings_unless_stopped(worker, &settings, stop).await? {
+            return Ok(false);
         }
         let bars: usize = updates.iter().map(|update| update.rows.len()).sum();
         let prices = updates.iter().filter_map(newest_price).collect();
-        let records: Vec<NewRecord> = updates.iter().flat_map(records_of_update).collect();
+        let settings = settings.iter().map(|(venue, declared)| NewRecord {
+            key: Bytes::new(),
+            value: schemas::encode_settings_announcement(venue, declared).into(),
+        });
+        let records = settings.chain(updates.iter().flat_map(records_of_update));
+        let records: Vec<NewRecord> = records.collect();
         let topic = &worker.topics.updates;
         let Some(end) = worker
             .append_all_unless_stopped(stop, topic, &records)
@@ -70,6 +82,31 @@ impl Announcer {
         };
         Ok(true)
     }
+}
+
+/// Appends copies of changed settings to every other partition of `trades`. Returns `false` if the
+/// worker is stopped before they are acknowledged.
+async fn copy_settings_unless_stopped<B: Backend>(
+    worker: &PartitionWorker<B>,
+    settings: &[(Venue, DeclaredSettings)],
+    stop: &CancellationToken,
+) -> Result<bool, WorkerError> {
+    if settings.is_empty() {
+        return Ok(true);
+    }
+    let records = settings.iter().map(|(venue, declared)| {
+        let copy = TradesTopicRecord::SettingCopy(venue.clone(), *declared);
+        new_record(Bytes::new(), &copy)
+    });
+    let records: Vec<NewRecord> = records.collect();
+    let trades = &worker.topics.trades;
+    for partition in (0..trades.partitions()).filter(|partition| *partition != worker.partition) {
+        let copied = worker.append_to_partition_unless_stopped(stop, trades, partition, &records);
+        if copied.await?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Appends the dead letters. Returns `false` if the worker is stopped before they are

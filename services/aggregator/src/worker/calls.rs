@@ -57,12 +57,25 @@ impl<B: Backend> PartitionWorker<B> {
         Ok(checked.await?.is_some())
     }
 
-    /// Appends records to a topic in portions, until all are acknowledged. Returns the end of the
-    /// topic's partition after the last of them, or `None` if the worker is stopped first.
+    /// Appends records to this partition of a topic, as
+    /// [`PartitionWorker::append_to_partition_unless_stopped`] does.
     pub(super) async fn append_all_unless_stopped<A: Log>(
         &self,
         stop: &CancellationToken,
         topic: &A,
+        records: &[NewRecord],
+    ) -> Result<Option<u64>, WorkerError> {
+        self.append_to_partition_unless_stopped(stop, topic, self.partition, records)
+            .await
+    }
+
+    /// Appends records to a partition of a topic in portions, until all are acknowledged. Returns
+    /// the end of the partition after the last of them, or `None` if the worker is stopped first.
+    pub(super) async fn append_to_partition_unless_stopped<A: Log>(
+        &self,
+        stop: &CancellationToken,
+        topic: &A,
+        partition: u32,
         records: &[NewRecord],
     ) -> Result<Option<u64>, WorkerError> {
         let mut end = 0;
@@ -70,7 +83,7 @@ impl<B: Backend> PartitionWorker<B> {
         while !rest.is_empty() {
             let (portion, others) = rest.split_at(portion_length(rest));
             let Some(appended) = self
-                .append_portion_unless_stopped(stop, topic, portion)
+                .append_portion_unless_stopped(stop, topic, partition, portion)
                 .await?
             else {
                 return Ok(None);
@@ -85,6 +98,7 @@ impl<B: Backend> PartitionWorker<B> {
         &self,
         stop: &CancellationToken,
         topic: &A,
+        partition: u32,
         records: &[NewRecord],
     ) -> Result<Option<Range<u64>>, WorkerError> {
         let is_transient = |error: &LogError| {
@@ -96,7 +110,7 @@ impl<B: Backend> PartitionWorker<B> {
                     | LogError::Refused { .. }
             )
         };
-        let append = || topic.append(self.partition, records.to_vec());
+        let append = || topic.append(partition, records.to_vec());
         match self.retry_call(stop, is_transient, append).await {
             Err(LogError::Closed) => Ok(None),
             result => result.map_err(|source| self.log_error(source)),

@@ -147,14 +147,14 @@ impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
         let venue: Venue = venue.expect("an instrument has the name of a venue");
         let settings = self
             .bars
-            .venue_settings_if_in_every_partition(&venue, self.partitions)
+            .venue_settings_in_partition(&venue, partition)
             .await?;
         let Some(symbol) = self.bars.symbol(self.instrument).await? else {
             return Ok(i64::MIN);
         };
         Ok(match (settings, progress) {
-            (Some(settings), Some(progress)) => {
-                symbol.closed_until_ns_at(&settings, progress.append_time_ns)
+            (Some(row), Some(progress)) => {
+                symbol.closed_until_ns_at(&row.settings, progress.append_time_ns)
             }
             _ => symbol.closed_until_ns,
         })

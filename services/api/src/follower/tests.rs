@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clock::{ManualClock, SystemClock};
 use eventlog::{MemoryLog, NewRecord};
 use host::Health;
-use market::{Bar, BarRow, Interval, Trade, Venue, VenueSettings};
+use market::{Bar, BarRow, DeclaredSettings, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState,
@@ -62,7 +62,15 @@ impl BarReader for FreezableReader {
         &self,
         _: &Venue,
         _: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
+    ) -> Result<Option<VenueRow>, StoreError> {
+        self.respond(None).await
+    }
+
+    async fn venue_settings_in_partition(
+        &self,
+        _: &Venue,
+        _: u32,
+    ) -> Result<Option<VenueRow>, StoreError> {
         self.respond(None).await
     }
 
@@ -182,6 +190,7 @@ async fn live_bars_continue_while_the_store_hangs() {
         bars: bars.clone(),
         clock: SystemClock,
         hub: hub.clone(),
+        settings: KnownSettings::default(),
         health: health.register("hub-0"),
     };
     let stop = CancellationToken::new();
@@ -212,4 +221,47 @@ async fn live_bars_continue_while_the_store_hangs() {
     stop.cancel();
     following.await.unwrap().unwrap();
     assert_eq!(SystemClock.monotonic_ns(), begin_ns);
+}
+
+#[tokio::test(start_paused = true)]
+async fn announced_settings_are_known_and_earlier_ones_do_not_replace_them() {
+    let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
+    let settings = KnownSettings::default();
+    let follower: BarUpdatesFollower<TestBackend> = BarUpdatesFollower {
+        partition: 0,
+        updates: updates.clone(),
+        bars: FreezableStore::default(),
+        clock: SystemClock,
+        hub: Hub::new(1, 1, HubLimits::default()),
+        settings: settings.clone(),
+        health: Health::default().register("hub-0"),
+    };
+    let venue: Venue = "v".parse().unwrap();
+    let declared = |offset| DeclaredSettings {
+        settings: VenueSettings {
+            lateness_ns: i64::try_from(offset).unwrap(),
+            ..VenueSettings::default()
+        },
+        declared_at: Position { epoch: 1, offset },
+    };
+    // Read from the store before the follower began: announcements of later ones may be past.
+    settings.insert_announced(&venue, declared(1));
+    let stop = CancellationToken::new();
+    let following = tokio::spawn({
+        let stop = stop.clone();
+        async move { follower.run(stop).await }
+    });
+    SystemClock.sleep(Duration::from_millis(500)).await;
+    assert_eq!(settings.get("v"), None);
+    for (offset, expected) in [(5, 5), (3, 5), (7, 7)] {
+        let record = NewRecord {
+            key: Vec::new().into(),
+            value: schemas::encode_settings_announcement(&venue, &declared(offset)).into(),
+        };
+        updates.append(0, vec![record]).await.unwrap();
+        SystemClock.sleep(Duration::from_millis(100)).await;
+        assert_eq!(settings.get("v"), Some(declared(expected)));
+    }
+    stop.cancel();
+    following.await.unwrap().unwrap();
 }

@@ -53,7 +53,7 @@ error_codes! {
     /// The endpoint has no such method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed";
     /// A venue's id scheme and id scope cannot be changed.
-    SettingsConflict = "settings_conflict", CONFLICT, "The venue's id scheme, scope and ties are fixed";
+    SettingsConflict = "settings_conflict", CONFLICT, "The venue's id scheme, id scope and ties are fixed";
     /// The endpoint serves WebSocket connections only.
     UpgradeRequired = "upgrade_required", UPGRADE_REQUIRED, "The endpoint speaks WebSocket";
     /// The body is too large.

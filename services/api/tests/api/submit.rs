@@ -142,9 +142,16 @@ async fn trades_may_be_sent_in_the_compact_form() {
     }
     let body = batch.take_bytes();
     let response = world.post(TradesBatch::CONTENT_TYPE, body.clone()).await;
+    // Copies of the venue's settings may lie before the trades.
+    let first = response.json()["appended"][0]["first_offset"].as_u64();
+    let first = first.unwrap();
+    let text = response.text.replace(
+        &format!(r#""first_offset":{first},"end_offset":{}}}"#, first + 100),
+        r#""first_offset":N,"end_offset":N+100}"#,
+    );
     assert_eq!(
-        response.text,
-        r#"{"accepted":100,"rejected_total":0,"rejected":[],"appended":[{"partition":3,"epoch":1,"first_offset":1,"end_offset":101}]}"#
+        text,
+        r#"{"accepted":100,"rejected_total":0,"rejected":[],"appended":[{"partition":3,"epoch":1,"first_offset":N,"end_offset":N+100}]}"#
     );
     assert_eq!(world.get("/api/v1/trades/v/C").await.data().len(), 50);
     let cut = &body[..body.len() - 1];

@@ -11,7 +11,7 @@ use candlewick_api::{ApiParts, ApiState, BarUpdatesFollower, Hub, HubLimits, rou
 use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, EmbeddedOptions, Log, MemoryLog, RetentionLimits};
 use host::Health;
-use ingest::IngestProducer;
+use ingest::{IngestProducer, KnownSettings};
 use serde_json::Value;
 use sqlx::ConnectOptions as _;
 use store::{BarReader, MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore, TickStore};
@@ -101,7 +101,19 @@ impl HttpResponse {
 
     /// Returns the response as text for a snapshot.
     pub(crate) fn snapshot_text(&self) -> String {
-        let body = serde_json::to_string_pretty(&self.json()).unwrap();
+        self.snapshot_text_of(&self.json())
+    }
+
+    /// Returns the response as text for a snapshot, with `N` in place of the offset in each
+    /// position: copies of settings may lie before or between the trades.
+    pub(crate) fn snapshot_text_without_offsets(&self) -> String {
+        let mut body = self.json();
+        hide_offsets(&mut body);
+        self.snapshot_text_of(&body)
+    }
+
+    fn snapshot_text_of(&self, body: &Value) -> String {
+        let body = serde_json::to_string_pretty(body).unwrap();
         format!("{} {}\n{body}", self.status, self.content_type)
     }
 
@@ -147,8 +159,14 @@ impl World {
             _stop: stop.clone().drop_guard(),
             folder,
         };
+        let producer = Arc::new(IngestProducer::new(
+            world.trades.clone(),
+            world.bars.clone(),
+            SystemClock,
+        ));
+        let settings = producer.known_settings();
         for partition in 0..PARTITIONS {
-            world.start_partition(partition, &updates, &hub, &health, &stop);
+            world.start_partition(partition, &updates, &hub, &settings, &health, &stop);
         }
         let listener = TcpListener::bind(world.address).await.unwrap();
         world.address = listener.local_addr().unwrap();
@@ -162,11 +180,7 @@ impl World {
                 false => MemoryNewestPriceStore::default(),
             },
             clock: SystemClock,
-            producer: Arc::new(IngestProducer::new(
-                world.trades.clone(),
-                world.bars.clone(),
-                SystemClock,
-            )),
+            producer,
             hub,
             health,
             render_metrics: Arc::new(|| "# no metrics\n".to_owned()),
@@ -184,6 +198,7 @@ impl World {
         partition: u32,
         updates: &MemoryLog,
         hub: &Hub,
+        settings: &KnownSettings,
         health: &Health,
         stop: &CancellationToken,
     ) {
@@ -227,6 +242,7 @@ impl World {
             bars: self.bars.clone(),
             clock: SystemClock,
             hub: hub.clone(),
+            settings: settings.clone(),
             health: health.register(&format!("hub-{partition}")),
         };
         let stops = [stop.clone(), stop.clone(), stop.clone()];
@@ -368,6 +384,23 @@ impl World {
         })
         .await
         .unwrap()
+    }
+}
+
+fn hide_offsets(value: &mut Value) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(hide_offsets),
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                match member.as_str().and_then(|text| text.rsplit_once('-')) {
+                    Some((partition, _)) if ["position", "complete_to"].contains(&&**name) => {
+                        *member = format!("{partition}-N").into();
+                    }
+                    _ => hide_offsets(member),
+                }
+            }
+        }
+        _ => {}
     }
 }
 

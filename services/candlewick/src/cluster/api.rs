@@ -3,6 +3,7 @@
 mod settings;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::api::{DeferredRouter, Hub, HubLimits};
@@ -25,7 +26,7 @@ use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated
 use super::topics::{
     EpochSource, OpenTopic, check_equal_partition_counts, close_topics, open_topic,
 };
-use crate::roles::{ApiServices, FollowerFactory, new_producer};
+use crate::roles::{ApiServices, BackendProducer, FollowerFactory, new_producer};
 
 pub(crate) use self::settings::ApiArgs;
 
@@ -88,10 +89,12 @@ impl ApiPod {
             partitions,
             HubLimits::default(),
         );
-        let task_factory = servers.follower_task_factory(&hub, &health);
+        let producer =
+            new_producer::<ClusterBackend>(&servers.trades.log, &servers.bars, &SystemClock);
+        let task_factory = servers.follower_task_factory(&hub, &producer, &health);
         let mut followers = PartitionTasks::new(SystemClock, task_factory);
         followers.start(&(0..partitions).collect::<Vec<_>>());
-        let services = self.build_services(&servers, hub, health);
+        let services = self.build_services(&servers, producer, hub, health);
         let router = ::api::router(services.into_api_state());
         self.deferred.set_router(router);
         serving.ready();
@@ -115,6 +118,7 @@ impl ApiPod {
     fn build_services(
         &self,
         servers: &ApiTopicsAndStores,
+        producer: Arc<BackendProducer<ClusterBackend>>,
         hub: Hub,
         health: Health,
     ) -> ApiServices<ClusterBackend> {
@@ -126,7 +130,7 @@ impl ApiPod {
             ticks: servers.ticks.clone(),
             hot: servers.redis.clone(),
             clock: SystemClock,
-            producer: new_producer::<ClusterBackend>(trades, bars, &SystemClock),
+            producer,
             hub,
             health,
             metrics: self.metrics.clone(),
@@ -186,12 +190,18 @@ impl ApiTopicsAndStores {
 
     /// Returns the function that creates the task of a partition of `bar-updates`, which feeds the
     /// hub.
-    fn follower_task_factory(&self, hub: &Hub, health: &Health) -> PartitionTaskFactory {
+    fn follower_task_factory(
+        &self,
+        hub: &Hub,
+        producer: &BackendProducer<ClusterBackend>,
+        health: &Health,
+    ) -> PartitionTaskFactory {
         let followers: FollowerFactory<ClusterBackend> = FollowerFactory {
             updates: self.updates.log.clone(),
             bars: self.bars.clone(),
             clock: SystemClock,
             hub: hub.clone(),
+            settings: producer.known_settings(),
             health: health.clone(),
         };
         let reading = health.register(READING_COMPONENT);

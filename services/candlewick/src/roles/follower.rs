@@ -3,6 +3,7 @@
 use api::{BarUpdatesFollower, Hub};
 use backend::Backend;
 use host::Health;
+use ingest::KnownSettings;
 
 /// Builds the followers of a process, which feed its hub, one for each partition.
 pub(crate) struct FollowerFactory<B: Backend> {
@@ -10,6 +11,7 @@ pub(crate) struct FollowerFactory<B: Backend> {
     pub(crate) bars: B::Bars,
     pub(crate) clock: B::Clock,
     pub(crate) hub: Hub,
+    pub(crate) settings: KnownSettings,
     pub(crate) health: Health,
 }
 
@@ -22,6 +24,7 @@ impl<B: Backend> FollowerFactory<B> {
             bars: self.bars.clone(),
             clock: self.clock.clone(),
             hub: self.hub.clone(),
+            settings: self.settings.clone(),
             health: self.health.register(&format!("hub-{partition}")),
         }
     }

@@ -206,3 +206,14 @@ proptest! {
         prop_assert_eq!(breaker.state(), BreakerState::Closed);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_is_named_in_the_singular() {
+    let policy = policy(1, Duration::from_secs(60), 1);
+    let (breaker, outage) = create_breaker(policy, SystemClock);
+    breaker.admit().unwrap().record_failure(&"refused");
+    assert_eq!(
+        outage.reason().as_deref(),
+        Some("the circuit breaker is open after 1 failure: refused")
+    );
+}

@@ -85,14 +85,16 @@ fn guarded_log(fault: AppendFault) -> (AppendGuardedLog<BadLog, SystemClock>, Ou
 
 #[tokio::test(start_paused = true)]
 async fn appends_that_hang_open_the_breaker_and_a_busy_log_or_a_missing_right_does_not() {
-    for (fault, text) in [
-        (AppendFault::Busy, "7 bytes"),
-        (AppendFault::Denied, "trades: no Write"),
-    ] {
+    let busy = LogError::Busy { pending_bytes: 7 };
+    let denied = LogError::Denied {
+        topic: "trades".to_owned(),
+        reason: "no Write".to_owned(),
+    };
+    for (fault, expected) in [(AppendFault::Busy, busy), (AppendFault::Denied, denied)] {
         let (log, outage) = guarded_log(fault);
         for _ in 0..10 {
             let error = log.append(0, Vec::new()).await.unwrap_err();
-            assert!(error.to_string().contains(text), "{error}");
+            assert_eq!(error, expected);
         }
         assert!(!outage.is_reported());
     }

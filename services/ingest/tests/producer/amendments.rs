@@ -3,12 +3,12 @@
 use candlewick_ingest::IngestError;
 use eventlog::{Log, NewRecord};
 use market::{
-    Amendment, AmendmentKind, Decimal, Position, RejectReason, Trade, TradeId, VenueSettings,
+    Amendment, AmendmentKind, Decimal, Position, RejectReason, SettingsChange, Trade, TradeId,
 };
 use schemas::{Repair, TradesTopicRecord, partition_of};
 
 use crate::support::{
-    PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer, parse_instrument,
+    PARTITIONS, contiguous_change, empty_log, empty_store, new_producer, parse_instrument,
     read_records, trade,
 };
 
@@ -34,10 +34,7 @@ async fn an_amendment_is_appended_to_the_partition_of_its_trade_and_its_position
     let (_folder, store) = empty_store().await;
     let producer = new_producer(&log, &store);
     let (instrument, venue) = (parse_instrument("v:S"), "v".parse().unwrap());
-    producer
-        .declare(&venue, contiguous_settings())
-        .await
-        .unwrap();
+    producer.declare(&venue, contiguous_change()).await.unwrap();
     let partition = partition_of(b"v:S", PARTITIONS);
     let mut expected = read_records(&log, partition).await;
     for id in 1..4 {
@@ -92,8 +89,10 @@ async fn an_amendment_that_the_fold_would_reject_is_not_appended() {
     let producer = new_producer(&log, &store);
     let instrument = parse_instrument("v:S");
     let venue = "v".parse().unwrap();
-    let unique = VenueSettings::default();
-    producer.declare(&venue, unique).await.unwrap();
+    producer
+        .declare(&venue, SettingsChange::default())
+        .await
+        .unwrap();
     let without_id = Trade {
         id: None,
         ..trade(1)
@@ -159,7 +158,7 @@ async fn valid_repairs_are_appended_in_order() {
     let (instrument, venue) = (parse_instrument("v:S"), "v".parse().unwrap());
     // Another process has just declared the venue, so far in the first partition only.
     let mut value = Vec::new();
-    TradesTopicRecord::Setting(venue, contiguous_settings()).encode(&mut value);
+    TradesTopicRecord::Setting(venue, contiguous_change()).encode(&mut value);
     let record = NewRecord {
         key: bytes::Bytes::new(),
         value: value.into(),

@@ -5,12 +5,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use candlewick_ingest::IngestError;
-use market::{Decimal, RejectReason, Venue, VenueSettings};
+use market::{
+    Decimal, DeclaredSettings, Position, RejectReason, SettingsChange, Venue, VenueSettings,
+};
 use schemas::{TradesTopicRecord, partition_of};
 
 use crate::support::{
-    BusyLog, PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer,
-    parse_instrument, read_records, trade,
+    BusyLog, PARTITIONS, contiguous_change, empty_log, empty_store, new_producer, parse_instrument,
+    read_records, trade,
 };
 
 #[tokio::test]
@@ -27,10 +29,19 @@ async fn trades_are_appended_in_order_to_the_partitions_of_their_keys() {
         .unwrap();
     assert_eq!((appended.accepted, appended.rejected), (200, vec![]));
     for partition in 0..PARTITIONS {
-        let mut expected = vec![(
-            String::new(),
-            TradesTopicRecord::Setting("venue".parse().unwrap(), VenueSettings::default()),
-        )];
+        let venue = "venue".parse().unwrap();
+        let declared = DeclaredSettings {
+            settings: VenueSettings::default(),
+            declared_at: Position {
+                epoch: 1,
+                offset: 0,
+            },
+        };
+        let setting = match partition {
+            0 => TradesTopicRecord::Setting(venue, SettingsChange::default()),
+            _ => TradesTopicRecord::SettingCopy(venue, declared),
+        };
+        let mut expected = vec![(String::new(), setting)];
         for (instrument, trade) in &trades {
             if partition_of(instrument.key().as_bytes(), PARTITIONS) == partition {
                 let key = instrument.key().to_owned();
@@ -47,10 +58,7 @@ async fn rejected_trades_are_listed_and_the_others_appended() {
     let (_folder, store) = empty_store().await;
     let producer = new_producer(&log, &store);
     let venue: Venue = "v".parse().unwrap();
-    producer
-        .declare(&venue, contiguous_settings())
-        .await
-        .unwrap();
+    producer.declare(&venue, contiguous_change()).await.unwrap();
     let mut trades = vec![trade(0); 5];
     trades[1].time_ns = -1;
     trades[2].id = None;

@@ -2,48 +2,77 @@
 
 use candlewick_ingest::IngestError;
 use eventlog::{Log, NewRecord};
-use market::{IdScheme, IdScope, Venue, VenueSettings};
+use market::{
+    DeclaredSettings, IdScheme, IdScope, Position, SettingsChange, TieOrder, Venue, VenueSettings,
+};
 use schemas::TradesTopicRecord;
 
 use crate::support::{
-    PARTITIONS, contiguous_settings, empty_log, empty_store, new_producer, parse_instrument,
-    read_records, store_folded_venue, trade,
+    PARTITIONS, contiguous_change, contiguous_settings, empty_log, empty_store, new_producer,
+    parse_instrument, read_records, store_folded_venue, trade,
 };
 
+fn lateness_change(lateness_ns: i64) -> SettingsChange {
+    SettingsChange {
+        lateness_ns: Some(lateness_ns),
+        ..SettingsChange::default()
+    }
+}
+
+async fn append_setting(log: &impl Log, venue: &Venue, change: SettingsChange) {
+    let mut value = Vec::new();
+    TradesTopicRecord::Setting(venue.clone(), change).encode(&mut value);
+    let record = NewRecord {
+        key: bytes::Bytes::new(),
+        value: value.into(),
+    };
+    log.append(0, vec![record]).await.unwrap();
+}
+
 #[tokio::test]
-async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
+async fn scheme_scope_and_ties_are_fixed_and_the_rest_may_change() {
     let log = empty_log();
     let (_folder, store) = empty_store().await;
     let first = new_producer(&log, &store);
     let venue: Venue = "v".parse().unwrap();
-    first.declare(&venue, contiguous_settings()).await.unwrap();
+    first.declare(&venue, contiguous_change()).await.unwrap();
     // The second producer stands for another process, for which nothing is folded yet.
     for producer in [&first, &new_producer(&log, &store)] {
-        for (scheme, scope) in [
-            (IdScheme::Unique, IdScope::Symbol),
-            (IdScheme::Contiguous, IdScope::Day),
-        ] {
-            let other = VenueSettings {
-                scheme,
-                scope,
-                ..contiguous_settings()
+        let scheme = SettingsChange {
+            scheme: Some(IdScheme::Unique),
+            ..SettingsChange::default()
+        };
+        let scope = SettingsChange {
+            scope: Some(IdScope::Day),
+            ..SettingsChange::default()
+        };
+        let ties = SettingsChange {
+            ties: Some(TieOrder::Log),
+            ..SettingsChange::default()
+        };
+        for (expected, change) in [("id_scheme", scheme), ("id_scope", scope), ("ties", ties)] {
+            let error = producer.declare(&venue, change).await.unwrap_err();
+            let IngestError::Conflict { field, .. } = &error else {
+                panic!("{error}");
             };
-            let error = producer.declare(&venue, other).await.unwrap_err();
-            assert!(matches!(error, IngestError::Conflict { .. }), "{error}");
+            assert_eq!(*field, expected, "{error}");
         }
     }
     let later = VenueSettings {
         lateness_ns: 7,
         ..contiguous_settings()
     };
-    assert_eq!(first.declare(&venue, later).await.unwrap(), later);
+    assert_eq!(
+        first.declare(&venue, lateness_change(7)).await.unwrap(),
+        later
+    );
     assert_eq!(
         first.settings_declared_everywhere(&venue).await.unwrap(),
         Some(later)
     );
-    let beyond = VenueSettings {
-        idle_ns: VenueSettings::MAX_WAIT_NS + 1,
-        ..contiguous_settings()
+    let beyond = SettingsChange {
+        idle_ns: Some(VenueSettings::MAX_WAIT_NS + 1),
+        ..SettingsChange::default()
     };
     let error = first.declare(&venue, beyond).await.unwrap_err();
     assert!(matches!(
@@ -56,18 +85,55 @@ async fn scheme_and_scope_are_fixed_and_the_rest_may_change() {
 }
 
 #[tokio::test]
+async fn changes_of_two_processes_do_not_undo_each_other() {
+    let log = empty_log();
+    let (_folder, store) = empty_store().await;
+    let pods = [(); 2].map(|()| new_producer(&log, &store));
+    let venue: Venue = "v".parse().unwrap();
+    for pod in &pods {
+        // Both know the venue as it is now.
+        pod.declare(&venue, contiguous_change()).await.unwrap();
+    }
+    pods[0].declare(&venue, lateness_change(7)).await.unwrap();
+    let idle = SettingsChange {
+        idle_ns: Some(9),
+        ..SettingsChange::default()
+    };
+    let expected = VenueSettings {
+        lateness_ns: 7,
+        idle_ns: 9,
+        ..contiguous_settings()
+    };
+    assert_eq!(pods[1].declare(&venue, idle).await.unwrap(), expected);
+    // Each partition holds the result as a copy, with the position of the change that led to it.
+    let end = log.bounds(0).await.unwrap().end;
+    let declared = DeclaredSettings {
+        settings: expected,
+        declared_at: Position {
+            epoch: 1,
+            offset: end - 1,
+        },
+    };
+    for partition in 1..PARTITIONS {
+        let records = read_records(&log, partition).await;
+        let copy = TradesTopicRecord::SettingCopy(venue.clone(), declared);
+        assert_eq!(records.last().unwrap().1, copy);
+    }
+    // The first process is told of it, and does not fall back to an older announcement.
+    let known = pods[0].known_settings();
+    let before = known.get("v").unwrap();
+    known.insert_announced(&venue, declared);
+    known.insert_announced(&venue, before);
+    let found = pods[0].settings_declared_everywhere(&venue).await.unwrap();
+    assert_eq!(found, Some(expected));
+}
+
+#[tokio::test]
 async fn an_interrupted_declaration_is_completed_with_its_own_settings() {
     let log = empty_log();
     let (_folder, store) = empty_store().await;
     let venue: Venue = "v".parse().unwrap();
-    let setting = TradesTopicRecord::Setting(venue.clone(), contiguous_settings());
-    let mut value = Vec::new();
-    setting.encode(&mut value);
-    let record = NewRecord {
-        key: bytes::Bytes::new(),
-        value: value.into(),
-    };
-    log.append(0, vec![record]).await.unwrap();
+    append_setting(&log, &venue, contiguous_change()).await;
     let producer = new_producer(&log, &store);
     let trades = vec![(parse_instrument("v:S"), trade(1))];
     assert_eq!(producer.append(trades).await.unwrap().accepted, 1);
@@ -75,10 +141,17 @@ async fn an_interrupted_declaration_is_completed_with_its_own_settings() {
         producer.settings_declared_everywhere(&venue).await.unwrap(),
         Some(contiguous_settings())
     );
-    for partition in 0..PARTITIONS {
+    let declared = DeclaredSettings {
+        settings: contiguous_settings(),
+        declared_at: Position {
+            epoch: 1,
+            offset: 0,
+        },
+    };
+    for partition in 1..PARTITIONS {
         assert_eq!(
             read_records(&log, partition).await.first().unwrap().1,
-            setting
+            TradesTopicRecord::SettingCopy(venue.clone(), declared)
         );
     }
 }
@@ -101,12 +174,10 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
         producer.settings_declared_everywhere(&venue).await.unwrap(),
         Some(contiguous_settings())
     );
-    let error = producer.declare(&venue, VenueSettings::default()).await;
+    let other = SettingsChange::of_all(&VenueSettings::default());
+    let error = producer.declare(&venue, other).await;
     assert!(matches!(error, Err(IngestError::Conflict { .. })));
     // The same settings change nothing, so nothing is appended.
-    producer
-        .declare(&venue, contiguous_settings())
-        .await
-        .unwrap();
+    producer.declare(&venue, contiguous_change()).await.unwrap();
     assert_eq!(log.bounds(0).await.unwrap().end, 0);
 }

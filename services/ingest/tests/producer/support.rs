@@ -9,7 +9,10 @@ use clock::{ManualClock, SystemClock};
 use eventlog::{
     Epoch, Log, LogError, MemoryLog, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch,
 };
-use market::{Decimal, IdScheme, Instrument, Position, Trade, TradeId, Venue, VenueSettings};
+use market::{
+    Decimal, IdScheme, Instrument, Position, SettingsChange, TieOrder, Trade, TradeId, Venue,
+    VenueSettings,
+};
 use schemas::TradesTopicRecord;
 use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, VenueRow};
 use tempfile::TempDir;
@@ -108,6 +111,7 @@ pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, v
         venues: vec![VenueRow {
             venue: venue.clone(),
             settings: contiguous_settings(),
+            declared_at: Position::default(),
         }],
         id_sets: Vec::new(),
         excluded_ranges: Vec::new(),
@@ -137,8 +141,13 @@ pub(crate) fn parse_instrument(key: &str) -> Instrument {
 pub(crate) fn contiguous_settings() -> VenueSettings {
     VenueSettings {
         scheme: IdScheme::Contiguous,
+        ties: TieOrder::Id,
         ..VenueSettings::default()
     }
+}
+
+pub(crate) fn contiguous_change() -> SettingsChange {
+    SettingsChange::of_all(&contiguous_settings())
 }
 
 /// Reads the records of a partition with their keys.

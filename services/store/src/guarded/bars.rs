@@ -1,7 +1,7 @@
 //! A guarded store of bars.
 
 use clock::{Clock, ServerGuard};
-use market::{BarRow, Instrument, Venue, VenueSettings};
+use market::{BarRow, Instrument, Venue};
 
 use super::calls::GuardedStore;
 use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
@@ -56,12 +56,21 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         &self,
         venue: &Venue,
         partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
+    ) -> Result<Option<VenueRow>, StoreError> {
         self.call(
             self.store
                 .venue_settings_if_in_every_partition(venue, partitions),
         )
         .await
+    }
+
+    async fn venue_settings_in_partition(
+        &self,
+        venue: &Venue,
+        partition: u32,
+    ) -> Result<Option<VenueRow>, StoreError> {
+        self.call(self.store.venue_settings_in_partition(venue, partition))
+            .await
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use market::{BarRow, Instrument, Venue, VenueSettings};
+use market::{BarRow, Instrument, Venue};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, Postgres, Row, query};
@@ -54,11 +54,15 @@ const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, c
     newest_minute_ns FROM symbols WHERE instrument > $1 AND instrument < $2 ORDER BY instrument LIMIT $3";
 
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times FROM venues WHERE partition = 0 AND venue = $1 AND \
+    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 AND venue = $1 AND \
     (SELECT count(*) FROM venues WHERE venue = $1 AND partition < $2) = $2";
 
+const SELECT_VENUE_IN_PARTITION: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
+    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues \
+    WHERE partition = $2 AND venue = $1";
+
 const SELECT_VENUES: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times FROM venues WHERE partition = 0 ORDER BY venue";
+    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 ORDER BY venue";
 
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, \
     updates_offset, append_time_ns FROM partition_progress ORDER BY partition";
@@ -280,12 +284,22 @@ impl BarReader for TimescaleBarReader {
         &self,
         venue: &Venue,
         partitions: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
+    ) -> Result<Option<VenueRow>, StoreError> {
         let select = query(SELECT_VENUE)
             .bind(venue.as_str())
             .bind(i64::from(partitions));
-        let found = self.read_rows(select, row::read_venue).await?.pop();
-        Ok(found.map(|row| row.settings))
+        Ok(self.read_rows(select, row::read_venue).await?.pop())
+    }
+
+    async fn venue_settings_in_partition(
+        &self,
+        venue: &Venue,
+        partition: u32,
+    ) -> Result<Option<VenueRow>, StoreError> {
+        let select = query(SELECT_VENUE_IN_PARTITION)
+            .bind(venue.as_str())
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?);
+        Ok(self.read_rows(select, row::read_venue).await?.pop())
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {

@@ -35,7 +35,8 @@ pub(super) fn read_symbol(row: &PgRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
-/// Reads venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`, `old_times`.
+/// Reads venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`, `old_times`,
+/// `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let settings = VenueSettings {
@@ -47,7 +48,14 @@ pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
         nonpositive_prices: row.try_get(6)?,
         old_times: row.try_get(7)?,
     };
-    Ok(VenueRow { venue, settings })
+    Ok(VenueRow {
+        venue,
+        settings,
+        declared_at: Position {
+            epoch: read_bigint_bits_as_u64(row, 8)?,
+            offset: read_bigint_bits_as_u64(row, 9)?,
+        },
+    })
 }
 
 /// Reads epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.

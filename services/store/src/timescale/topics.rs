@@ -31,6 +31,24 @@ const INSERT_EPOCH_ENDS: &str = "INSERT INTO epoch_ends (partition, epoch, end_o
     LEFT JOIN partition_progress AS progress \
     ON progress.partition = numbers.partition AND progress.epoch = $2";
 
+/// Puts the settings of each venue's latest change in force in every partition of a new generation.
+/// Partitions that have not folded that change can no longer do so. Positions are the bits of
+/// unsigned integers.
+const EQUALIZE_SETTINGS: &str = "INSERT INTO venues \
+    (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
+    declared_epoch, declared_offset) \
+    SELECT numbers.partition, latest.venue, latest.scheme, latest.scope, latest.ties, \
+    latest.lateness_ns, latest.idle_ns, latest.nonpositive_prices, latest.old_times, \
+    latest.declared_epoch, latest.declared_offset \
+    FROM generate_series(0, $1 - 1) AS numbers (partition) CROSS JOIN ( \
+    SELECT DISTINCT ON (venue) * FROM venues ORDER BY venue, declared_epoch < 0 DESC, \
+    declared_epoch DESC, declared_offset < 0 DESC, declared_offset DESC) AS latest \
+    ON CONFLICT (partition, venue) DO UPDATE SET scheme = excluded.scheme, \
+    scope = excluded.scope, ties = excluded.ties, lateness_ns = excluded.lateness_ns, \
+    idle_ns = excluded.idle_ns, nonpositive_prices = excluded.nonpositive_prices, \
+    old_times = excluded.old_times, declared_epoch = excluded.declared_epoch, \
+    declared_offset = excluded.declared_offset";
+
 /// Selects the epoch and the end of each earlier generation of a partition.
 pub(super) const SELECT_EPOCH_ENDS: &str =
     "SELECT epoch, end_offset FROM epoch_ends WHERE partition = $1 ORDER BY epoch";
@@ -45,7 +63,7 @@ const LOCK_TOPICS: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
 pub(super) const LOCK_TOPICS_SHARED: &str = "LOCK TABLE topics IN ROW EXCLUSIVE MODE";
 
 /// Registers a generation of a topic if it is new, and then, if the topic is `trades`, moves the
-/// progress of every partition to it. Must be called inside a transaction. The inner result says
+/// progress of every partition to it and gives all partitions the same settings. Must be called inside a transaction. The inner result says
 /// why the generation may not be registered.
 pub(super) async fn register_topic(
     session: &mut PgConnection,
@@ -81,6 +99,10 @@ pub(super) async fn register_topic(
             query(INSERT_EPOCH_ENDS)
                 .bind(partition_as_integer(ended.partitions)?)
                 .bind(u64_bits_as_bigint(ended.epoch))
+                .execute(&mut *session)
+                .await?;
+            query(EQUALIZE_SETTINGS)
+                .bind(partition_as_integer(generation.partitions)?)
                 .execute(&mut *session)
                 .await?;
         }

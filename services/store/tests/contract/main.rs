@@ -84,6 +84,7 @@ macro_rules! bars_contract {
                 the_first_generation_has_epoch_1,
                 a_new_generation_of_trades_moves_every_partition,
                 a_new_generation_records_where_the_one_before_ended,
+                a_new_generation_begins_with_the_latest_settings,
                 other_topics_move_nothing,
                 an_older_generation_is_superseded,
                 concurrent_registrations_agree,

@@ -171,6 +171,7 @@ impl Draft {
                 lateness_ns: *lateness_ns,
                 ..VenueSettings::default()
             },
+            declared_at: Position::default(),
         });
         venues.collect()
     }

@@ -255,7 +255,7 @@ pub(crate) async fn symbols_come_in_pages(store: &impl BarStore) {
 }
 
 pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
-    let kraken = "kraken".parse().unwrap();
+    let kraken: market::Venue = "kraken".parse().unwrap();
     let settings = |lateness_ns| VenueSettings {
         scheme: IdScheme::Contiguous,
         scope: IdScope::File,
@@ -264,6 +264,10 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
         idle_ns: i64::MAX,
         nonpositive_prices: true,
         old_times: true,
+    };
+    let declared_at = |partition: u32| Position {
+        epoch: u64::MAX - u64::from(partition),
+        offset: u64::MAX,
     };
     for partition in (0..3).rev() {
         assert_eq!(
@@ -278,17 +282,31 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
             transaction.venues.push(VenueRow {
                 venue: venue.parse().unwrap(),
                 settings: settings(partition.into()),
+                declared_at: declared_at(partition),
             });
         }
         commit_step(store, transaction).await;
     }
-    // Partitions differ while new settings are on their way; those of partition 0 are returned.
+    // Partitions differ while new settings are on their way.
+    for partition in 0..3 {
+        let row = store.venue_settings_in_partition(&kraken, partition).await;
+        assert_eq!(row.unwrap().unwrap().settings, settings(partition.into()));
+    }
+    assert_eq!(
+        store.venue_settings_in_partition(&kraken, 3).await.unwrap(),
+        None
+    );
+    // Those of partition 0 are the venue's.
     assert_eq!(
         store
             .venue_settings_if_in_every_partition(&kraken, 3)
             .await
             .unwrap(),
-        Some(settings(0))
+        Some(VenueRow {
+            venue: kraken.clone(),
+            settings: settings(0),
+            declared_at: declared_at(0),
+        })
     );
     assert_eq!(
         store
@@ -303,6 +321,7 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     let loaded = store.load_or_create_partition(2, 1).await.unwrap().venues;
     assert_eq!(loaded.len(), 2);
     assert_eq!(loaded[1].settings, settings(2));
+    assert_eq!(loaded[1].declared_at, declared_at(2));
 }
 
 fn excluded_range(first: u64, end: u64, verdict: TickVerdict) -> ExcludedRange {

@@ -131,6 +131,7 @@ impl Texts {
         transaction.venues.push(VenueRow {
             venue: self.instrument.venue().parse().unwrap(),
             settings: VenueSettings::default(),
+            declared_at: Position::default(),
         });
         let all_writes = [
             IdSetWrites::Ranges {

@@ -2,10 +2,10 @@
 
 use candlewick_store::{
     BarReader, BarStore, CommitOutcome, EpochEnds, ExcludedRange, PartitionProgress, StoreError,
-    TickVerdict, TopicGeneration,
+    TickVerdict, TopicGeneration, VenueRow,
 };
 use futures_util::future::join_all;
-use market::{Interval, Position};
+use market::{Interval, Position, VenueSettings};
 use schemas::{BAR_UPDATES, TRADES};
 
 use crate::fixtures::{bar, commit_step, instrument, step};
@@ -347,4 +347,44 @@ pub(crate) async fn a_new_generation_records_where_the_one_before_ended(store: &
     assert_eq!(register("three").await, 3);
     let ends = store.epoch_ends(0).await.unwrap();
     assert_eq!(ends, EpochEnds::new(vec![at(1, 7), at(2, 0)]));
+}
+
+pub(crate) async fn a_new_generation_begins_with_the_latest_settings(store: &impl BarStore) {
+    let register = async |id| store.register_topic(&generation(TRADES, id)).await.unwrap();
+    register("one").await;
+    let row = |venue: &str, lateness_ns: i64, epoch, offset| VenueRow {
+        venue: venue.parse().unwrap(),
+        settings: VenueSettings {
+            lateness_ns,
+            ..VenueSettings::default()
+        },
+        declared_at: Position { epoch, offset },
+    };
+    // Partition 0 has lost a change of which partition 1 has the copy; partition 2 has none.
+    let latest = [
+        row("binance", 5, 1, 5),
+        row("kraken", 2, u64::MAX, 2),
+        row("okx", 9, 1, u64::MAX),
+    ];
+    let of_partitions = [
+        vec![
+            row("binance", 3, 1, 3),
+            latest[1].clone(),
+            latest[2].clone(),
+        ],
+        vec![latest[0].clone(), row("kraken", 1, 9, 3)],
+        vec![row("okx", 8, 1, 8)],
+    ];
+    for (partition, rows) in (0..).zip(of_partitions) {
+        let mut transaction = step(partition, 0, 1);
+        transaction.venues = rows;
+        commit_step(store, transaction).await;
+    }
+    register("two").await;
+    for partition in 0..4 {
+        for expected in &latest {
+            let found = store.venue_settings_in_partition(&expected.venue, partition);
+            assert_eq!(found.await.unwrap().as_ref(), Some(expected));
+        }
+    }
 }

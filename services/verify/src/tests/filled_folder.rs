@@ -11,7 +11,7 @@ use clock::{Clock, SystemClock};
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::Health;
 use ingest::IngestProducer;
-use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, Trade, VenueSettings};
+use market::{BarRow, HOUR_NS, IdScheme, IdScope, Instrument, Interval, SettingsChange, Trade};
 use store::{
     BarKey, BarReader, BarStore, CommitOutcome, MemoryNewestPriceStore, PartitionTransaction,
     SqliteBarStore, SqliteTickStore, StoredBar, TickStore,
@@ -148,10 +148,10 @@ impl FilledFolder {
         let folder = filled.open_folder().await;
         let producer = filled.create_producer(&folder);
         for (venue, scheme, scope) in VENUES {
-            let settings = VenueSettings {
-                scheme,
-                scope,
-                ..VenueSettings::default()
+            let settings = SettingsChange {
+                scheme: Some(scheme),
+                scope: Some(scope),
+                ..SettingsChange::default()
             };
             producer
                 .declare(&venue.parse().unwrap(), settings)

@@ -1,6 +1,6 @@
 //! The simulated bar store as a `BarStore` and a `BarReader`.
 
-use market::{BarRow, Instrument, Position, Venue, VenueSettings};
+use market::{BarRow, Instrument, Position, Venue};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
@@ -43,7 +43,6 @@ impl BarStore for SimBarStore {
         let here = |instrument: &Instrument| {
             schemas::partition_of(instrument.key().as_bytes(), self.partitions) == partition
         };
-        let venues = stored.venues.iter().filter(|((of, _), _)| *of == partition);
         Ok(PartitionState {
             progress,
             symbols: stored
@@ -52,12 +51,7 @@ impl BarStore for SimBarStore {
                 .filter(|row| here(&row.instrument))
                 .cloned()
                 .collect(),
-            venues: venues
-                .map(|((_, venue), settings)| VenueRow {
-                    venue: venue.clone(),
-                    settings: *settings,
-                })
-                .collect(),
+            venues: stored.venue_rows(partition),
             open_bars: stored
                 .bars
                 .iter()
@@ -185,14 +179,29 @@ impl BarReader for SimBarReader {
 
     async fn venue_settings_if_in_every_partition(
         &self,
+        venue: &Venue,
+        partitions: u32,
+    ) -> Result<Option<VenueRow>, StoreError> {
+        self.simulate_call().await?;
+        Ok(self.read_stored(|stored| {
+            let is_known = |partition| stored.venues.contains_key(&(partition, venue.clone()));
+            let rows = stored.venue_rows(0).into_iter();
+            rows.filter(|_| (0..partitions).all(is_known))
+                .find(|row| row.venue == *venue)
+        }))
+    }
+
+    async fn venue_settings_in_partition(
+        &self,
         _: &Venue,
         _: u32,
-    ) -> Result<Option<VenueSettings>, StoreError> {
-        unreachable!("no role asks for one venue")
+    ) -> Result<Option<VenueRow>, StoreError> {
+        unreachable!("no role asks for the settings in one partition")
     }
 
     async fn venues(&self) -> Result<Vec<VenueRow>, StoreError> {
-        unreachable!("no role lists venues")
+        self.simulate_call().await?;
+        Ok(self.read_stored(|stored| stored.venue_rows(0)))
     }
 
     async fn excluded_ranges(

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use market::{BarRow, Instrument, Position, Venue, VenueSettings, Window};
+use market::{BarRow, DeclaredSettings, Instrument, Position, Venue, Window};
 use store::{
     AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSetKey, PartitionProgress,
-    PendingAmendmentRow, RefoldMark, SymbolRow,
+    PendingAmendmentRow, RefoldMark, SymbolRow, VenueRow,
 };
 
 /// What is stored as of one commit.
@@ -16,7 +16,7 @@ pub struct StoredState {
     pub progress: BTreeMap<u32, PartitionProgress>,
     pub bars: BTreeMap<(Instrument, Window), BarRow>,
     pub symbols: BTreeMap<Instrument, SymbolRow>,
-    pub venues: BTreeMap<(u32, Venue), VenueSettings>,
+    pub venues: BTreeMap<(u32, Venue), DeclaredSettings>,
     pub ranges: BTreeMap<IdSetKey, BTreeMap<u64, u64>>,
     pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
     pub id_appends: BTreeMap<IdSetKey, i64>,
@@ -85,6 +85,32 @@ impl StoredState {
             self.exact.remove(&key);
             self.id_appends.remove(&key);
         }
+    }
+
+    /// Puts the settings of each venue's latest change in force in every partition.
+    pub fn equalize_settings(&mut self, partitions: u32) {
+        let mut latest: BTreeMap<Venue, DeclaredSettings> = BTreeMap::new();
+        for ((_, venue), declared) in &self.venues {
+            let known = latest.entry(venue.clone()).or_insert(*declared);
+            if known.declared_at < declared.declared_at {
+                *known = *declared;
+            }
+        }
+        for partition in 0..partitions {
+            let rows = latest.iter();
+            self.venues
+                .extend(rows.map(|(venue, declared)| ((partition, venue.clone()), *declared)));
+        }
+    }
+
+    pub fn venue_rows(&self, partition: u32) -> Vec<VenueRow> {
+        let venues = self.venues.iter().filter(|((of, _), _)| *of == partition);
+        let row = |((_, venue), declared): (&(u32, Venue), &DeclaredSettings)| VenueRow {
+            venue: venue.clone(),
+            settings: declared.settings,
+            declared_at: declared.declared_at,
+        };
+        venues.map(row).collect()
     }
 
     pub fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {

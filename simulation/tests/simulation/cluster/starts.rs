@@ -1,16 +1,19 @@
 //! Starting the tasks and clients of a simulated cluster.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
 use host::Health;
-use market::Interval;
+use market::{DeclaredSettings, Interval, SettingsChange, Venue};
 use store::MemoryNewestPriceStore;
 use tokio_util::sync::CancellationToken;
 
 use super::SimCluster;
+use crate::check::records_in_fold;
+use crate::mutant::Mutant;
 use crate::oracle::Oracle;
 use crate::pod::Pod;
 use crate::sim_client::SimClient;
@@ -62,6 +65,36 @@ impl SimCluster {
     pub fn adopt_current_epoch(&mut self) {
         if self.bars.adopt_epoch(self.trades_log.current_epoch()) {
             self.renew_oracles();
+            self.fold_settings_of_epoch();
+            self.restart_pods();
+        }
+    }
+
+    /// Restarts the pods, as they do when they find that the topic was recreated.
+    fn restart_pods(&mut self) {
+        for _ in 0..self.pods.len() {
+            self.lose_pod(0);
+        }
+    }
+
+    /// Folds what the epochs before the current one hold, and keeps the settings that result.
+    fn fold_settings_of_epoch(&mut self) {
+        let mut oracles = self.oracles.clone();
+        let epoch = self.trades_log.current_epoch();
+        for ended in 1..epoch {
+            for oracle in &mut oracles {
+                let records = self.bars.read_stored(|stored| {
+                    records_in_fold(&self.trades_log, stored, ended, oracle.partition)
+                });
+                records.iter().for_each(|record| oracle.apply(record));
+            }
+            let settings = latest_settings(&oracles);
+            for oracle in &mut oracles {
+                oracle.start_next_epoch(&settings);
+            }
+            let index = usize::try_from(ended).unwrap() - 1;
+            self.settings_of_epochs.truncate(index);
+            self.settings_of_epochs.push(settings);
         }
     }
 
@@ -86,7 +119,12 @@ impl SimCluster {
         let worker: PartitionWorker<SimBackend> = PartitionWorker {
             partition,
             topics: WorkerTopics {
-                trades: self.trades_log.reopened(),
+                trades: match self.mutant {
+                    Some(Mutant::SettingsNotCopied) => {
+                        self.trades_log.reopened().with_lost_settings_copies()
+                    }
+                    _ => self.trades_log.reopened(),
+                },
                 updates: self.updates_log.clone(),
                 dead_letters: self.dead_letters_log.clone(),
             },
@@ -136,11 +174,26 @@ impl SimCluster {
 
     pub fn start_pod(&mut self) {
         let number = self.next_process_number();
-        let (pod, tasks) = Pod::start(number, &self.updates_log, &self.bars, &self.clock);
+        let (trades, updates) = (&self.trades_log, &self.updates_log);
+        let (pod, tasks) = Pod::start(number, trades, updates, &self.bars, &self.clock);
         for task in tasks {
             self.add_task(Role::Follower, number, CancellationToken::new(), task);
         }
         self.pods.push(pod);
+    }
+
+    /// Starts the declaration of a venue by one of the pods. It ends with the pod, at whatever point
+    /// it has reached.
+    pub fn declare_by_pod(&mut self, venue: Venue, change: SettingsChange) {
+        let pod = self.random.choose(&self.pods).clone();
+        let task = async move {
+            // Others may have declared other ids, and calls may fail.
+            let _ = pod.producer.declare(&venue, change).await;
+            Ok(())
+        };
+        let stop = CancellationToken::new();
+        self.add_task(Role::Follower, pod.number, stop, Box::pin(task));
+        self.totals.add_count("settings changed", 1);
     }
 
     /// Starts a producer that sends some records, and repeats them until they are acknowledged.
@@ -163,4 +216,14 @@ impl SimCluster {
             Box::pin(task),
         );
     }
+}
+
+/// Returns the settings of each venue's latest change in any partition.
+fn latest_settings(oracles: &[Oracle]) -> BTreeMap<Venue, DeclaredSettings> {
+    let mut latest: BTreeMap<Venue, DeclaredSettings> = BTreeMap::new();
+    for (venue, declared) in oracles.iter().flat_map(Oracle::venues) {
+        let known = latest.entry(venue.clone()).or_insert(*declared);
+        *known = std::cmp::max_by_key(*known, *declared, |settings| settings.declared_at);
+    }
+    latest
 }

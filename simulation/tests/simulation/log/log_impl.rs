@@ -47,6 +47,9 @@ impl Log for SimLog {
             return Ok(end..end);
         }
         let count = entries.len() as u64;
+        let Some(entries) = self.mutate_settings_copies(entries) else {
+            return Ok(0..count);
+        };
         let ticket = {
             let mut state = self.state.lock().unwrap();
             state.next_ticket += 1;

@@ -184,6 +184,7 @@ async fn windows_without_trades_close_as_time_passes_in_the_log() {
         transaction.venues = vec![VenueRow {
             venue: "v".parse().unwrap(),
             settings,
+            declared_at: position,
         }];
         transaction.symbols = vec![SymbolRow {
             instrument: instrument.clone(),

@@ -47,8 +47,8 @@ pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
         "INSERT OR REPLACE INTO venues \
          (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, \
-         old_times)",
-        9,
+         old_times, declared_epoch, declared_offset)",
+        11,
         "",
     )
 });
@@ -166,6 +166,8 @@ async fn write_symbols_and_venues(
                 .bind(row.settings.idle_ns)
                 .bind(row.settings.nonpositive_prices)
                 .bind(row.settings.old_times)
+                .bind(u64_as_ordered_column(row.declared_at.epoch))
+                .bind(u64_as_ordered_column(row.declared_at.offset))
         })
         .await?;
     Ok(())

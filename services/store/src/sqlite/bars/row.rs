@@ -41,7 +41,7 @@ pub(super) fn read_symbol(row: &SqliteRow) -> Result<SymbolRow, DatabaseError> {
 }
 
 /// Reads the columns venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`,
-/// `old_times`.
+/// `old_times`, `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let nonpositive: i64 = row.try_get(6)?;
@@ -55,7 +55,14 @@ pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
         nonpositive_prices: nonpositive != 0,
         old_times: old_times != 0,
     };
-    Ok(VenueRow { venue, settings })
+    Ok(VenueRow {
+        venue,
+        settings,
+        declared_at: Position {
+            epoch: read_u64(row, 8)?,
+            offset: read_u64(row, 9)?,
+        },
+    })
 }
 
 /// Reads the columns epoch, `first_offset`, `end_offset`, verdict, `append_time_ns`.

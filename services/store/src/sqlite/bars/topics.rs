@@ -13,8 +13,17 @@ use crate::topic_generation::{RegisteredTopic, TopicGeneration, TopicRegistratio
 pub(super) const SELECT_TOPICS: &str =
     "SELECT topic_id, epoch, partitions, origin FROM topics WHERE topic = ? ORDER BY epoch";
 
+/// Puts the settings of each venue's latest change in force in a partition of a new generation. It
+/// may not have folded that change, and can no longer do so.
+const EQUALIZE_SETTINGS: &str = "INSERT OR REPLACE INTO venues \
+    (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
+    declared_epoch, declared_offset) \
+    SELECT ?1, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
+    declared_epoch, declared_offset FROM (SELECT *, row_number() OVER (PARTITION BY venue \
+    ORDER BY declared_epoch DESC, declared_offset DESC) AS place FROM venues) WHERE place = 1";
+
 /// Registers a generation if it is new. If the topic is `trades`, this also moves the progress of
-/// all partitions to the new generation. The inner result says why the generation may not be
+/// all partitions to the new generation, and gives them all the same settings. The inner result says why the generation may not be
 /// registered.
 pub(super) async fn register_topic(
     connection: &mut SqliteConnection,
@@ -43,6 +52,12 @@ pub(super) async fn register_topic(
     if generation.topic == schemas::TRADES {
         if let Some(ended) = registered.last() {
             record_epoch_ends(connection, ended).await?;
+            for partition in 0..generation.partitions {
+                query(EQUALIZE_SETTINGS)
+                    .bind(partition)
+                    .execute(&mut *connection)
+                    .await?;
+            }
         }
         query("UPDATE partition_progress SET epoch = ?, next_offset = ?")
             .bind(u64_as_ordered_column(epoch))
