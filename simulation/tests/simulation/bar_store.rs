@@ -4,13 +4,15 @@
 mod store_impl;
 mod stored_state;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use market::Decimal;
 use store::{IdSetWrites, PartitionTransaction, RefoldMark, StoreError, StoredBar};
 
 pub use self::stored_state::StoredState;
+use crate::log::SimLog;
 use crate::mutant::Mutant;
 use crate::random::Random;
 
@@ -27,6 +29,10 @@ struct State {
     outage: u64,
     /// The partitions that were committed since they were last checked.
     committed: BTreeSet<u32>,
+    /// The worker that made the last commit of each partition.
+    committers: BTreeMap<u32, u64>,
+    /// The ticket of the last update that was announced when a worker last loaded its state.
+    session_starts: BTreeMap<u64, u64>,
     /// Whether bars are refused whose high is [`refused_price`].
     refuses_price: bool,
     /// Whether closed bars are refused, except those with late trades.
@@ -43,6 +49,9 @@ pub struct SimBarReader {
     state: Arc<Mutex<State>>,
     random: Random,
     knows_epoch_ends: bool,
+    /// Mutant: the number of reads of the progress, all but the first of which claim that every
+    /// update is stored.
+    reads_of_claimed_progress: Option<Arc<AtomicU64>>,
 }
 
 /// A handle of the store that belongs to one worker.
@@ -52,6 +61,8 @@ pub struct SimBarStore {
     partitions: u32,
     mutant: Option<Mutant>,
     worker: u64,
+    /// The topic in which the worker announces what it will commit.
+    updates: Option<SimLog>,
 }
 
 impl SimBarReader {
@@ -93,6 +104,8 @@ impl SimBarStore {
             faults: true,
             outage: 0,
             committed: BTreeSet::new(),
+            committers: BTreeMap::new(),
+            session_starts: BTreeMap::new(),
             refuses_price: false,
             refuses_closed: false,
             losers: BTreeSet::new(),
@@ -104,10 +117,12 @@ impl SimBarStore {
                 state: Arc::new(Mutex::new(state)),
                 random: random.clone(),
                 knows_epoch_ends: mutant != Some(Mutant::PodKeepsStatesBeyondEpochEnd),
+                reads_of_claimed_progress: None,
             },
             partitions,
             mutant,
             worker: 0,
+            updates: None,
         }
     }
 
@@ -146,9 +161,19 @@ impl SimBarStore {
         }
     }
 
-    pub fn for_worker(&self, worker: u64) -> Self {
+    /// Returns the handle of a pod's follower of one partition.
+    pub fn for_follower(&self) -> Self {
+        let mut follower = self.clone();
+        if self.mutant == Some(Mutant::MissedUpdatesTrusted) {
+            follower.reader.reads_of_claimed_progress = Some(Arc::default());
+        }
+        follower
+    }
+
+    pub fn for_worker(&self, worker: u64, updates: &SimLog) -> Self {
         Self {
             worker,
+            updates: Some(updates.clone()),
             ..self.clone()
         }
     }
@@ -159,6 +184,14 @@ impl SimBarStore {
 
     pub fn take_committed(&self) -> BTreeSet<u32> {
         std::mem::take(&mut self.reader.state.lock().unwrap().committed)
+    }
+
+    /// Returns the worker that made the last commit of a partition, and the ticket of the last
+    /// update that was announced before it loaded the state.
+    pub fn last_committer(&self, partition: u32) -> (u64, u64) {
+        let state = self.reader.state.lock().unwrap();
+        let worker = state.committers[&partition];
+        (worker, state.session_starts[&worker])
     }
 
     pub fn take_losers(&self) -> BTreeSet<u64> {
@@ -329,6 +362,7 @@ impl SimBarStore {
         let mut state = self.reader.state.lock().unwrap();
         state.history.push(next);
         state.committed.insert(partition);
+        state.committers.insert(partition, self.worker);
         state.commits += 1;
     }
 }

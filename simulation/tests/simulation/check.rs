@@ -8,7 +8,7 @@ use api::ChannelName;
 use eventlog::Record;
 use market::Trade;
 use schemas::api::{BarJson, PositionJson};
-use schemas::{DeadLetter, SETTINGS_PARTITION};
+use schemas::{BarUpdatesRecord, DeadLetter, SETTINGS_PARTITION};
 use store::trades_current;
 
 use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
@@ -28,6 +28,35 @@ impl SimCluster {
     pub fn check_commits(&mut self) -> Result<(), String> {
         for partition in self.bars.take_committed() {
             self.check_state(partition)?;
+            self.check_updates_position(partition)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that whoever reads `bar-updates` from the stored position misses no state that is not
+    /// stored: of the updates before it, those that the worker that committed has announced since it
+    /// loaded its state.
+    fn check_updates_position(&self, partition: u32) -> Result<(), String> {
+        let row = self.bars.read_stored(|stored| stored.progress[&partition]);
+        if row.updates_position.epoch != eventlog::Log::epoch(&self.updates_log) {
+            return Ok(());
+        }
+        let (next, end) = (row.next_position(), row.updates_position.offset);
+        let (worker, after) = self.bars.last_committer(partition);
+        let updates = &self.updates_log;
+        for record in updates.records_written_by(worker, after, partition, end) {
+            let Ok(BarUpdatesRecord::Bars(rows)) =
+                schemas::decode_bar_updates_record(&record.value)
+            else {
+                continue;
+            };
+            if let Some(row) = rows.iter().find(|row| row.through >= next) {
+                return Err(format!(
+                    "partition {partition} is stored to {next} with updates to {end}, and the \
+                     update at {} has a state through {}",
+                    record.offset, row.through
+                ));
+            }
         }
         Ok(())
     }
@@ -163,6 +192,10 @@ impl SimCluster {
         self.totals.add_count("refolds", refolds);
         self.totals.add_count("refolds in vain", in_vain);
         self.totals.add_count("left out", oracle.left_out);
+        let (amendments, repairs) = oracle.past_horizon;
+        self.totals
+            .add_count("amendments past the horizon", amendments);
+        self.totals.add_count("repairs past the horizon", repairs);
         let emptied = oracle.bars.values().filter(|row| row.bar.trades == 0);
         self.totals
             .add_count("emptied windows", emptied.count() as u64);

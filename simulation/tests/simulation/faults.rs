@@ -176,6 +176,8 @@ impl SimCluster {
         let end = self.trades_log.end(partition);
         self.trades_log.drop_below(partition, end - 1);
         self.overrun_partition = Some(partition);
+        // A new generation of the topic begins at its first offset.
+        self.adopt_current_epoch();
         let offset = |folded: Option<Position>| folded.map_or(0, |at| at.offset);
         let folded = offset(self.folded_to(partition));
         here.into_iter().for_each(|role| self.start(role));

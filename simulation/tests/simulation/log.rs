@@ -40,6 +40,8 @@ pub struct SimLog {
     loses_settings_copies: bool,
     /// The epoch when the handle was opened.
     opened_epoch: u64,
+    /// The process that appends through this handle, or 0.
+    writer: u64,
 }
 
 struct State {
@@ -50,6 +52,8 @@ struct State {
     /// Whether calls fail and acknowledgements are lost at random.
     faults: bool,
     next_ticket: u64,
+    /// The processes that made the appends, by ticket.
+    writers: BTreeMap<u64, u64>,
     /// The number of reads of dropped records.
     missed_reads: u64,
 }
@@ -57,6 +61,8 @@ struct State {
 #[derive(Default)]
 struct Partition {
     records: Vec<Record>,
+    /// The ticket of each record's append, and the process that made it.
+    appends: Vec<(u64, u64)>,
     /// The offset of the oldest retained record.
     first: u64,
     /// Appends that are not durable yet, by ticket.
@@ -74,6 +80,7 @@ impl SimLog {
             past: BTreeMap::new(),
             faults: true,
             next_ticket: 0,
+            writers: BTreeMap::new(),
             missed_reads: 0,
         };
         Self {
@@ -88,6 +95,7 @@ impl SimLog {
             renews_settings_copies: false,
             loses_settings_copies: false,
             opened_epoch: epoch,
+            writer: 0,
         }
     }
 
@@ -155,6 +163,37 @@ impl SimLog {
         Some(mutated)
     }
 
+    /// Returns a handle through which one process appends.
+    pub fn written_by(&self, writer: u64) -> Self {
+        Self {
+            writer,
+            ..self.clone()
+        }
+    }
+
+    /// Returns the durable records before offset `end` that one process has appended, by appends
+    /// after the one with the ticket `after`.
+    pub fn records_written_by(
+        &self,
+        writer: u64,
+        after: u64,
+        partition: u32,
+        end: u64,
+    ) -> Vec<Record> {
+        let state = self.state.lock().unwrap();
+        let partition = &state.partitions[partition as usize];
+        let records = partition.records.iter().zip(&partition.appends);
+        let records = records.filter(|(record, (ticket, by))| {
+            *by == writer && *ticket > after && record.offset < end
+        });
+        records.map(|(record, _)| record.clone()).collect()
+    }
+
+    /// Returns the ticket of the last append.
+    pub fn last_ticket(&self) -> u64 {
+        self.state.lock().unwrap().next_ticket
+    }
+
     /// Returns a handle of the current generation.
     pub fn reopened(&self) -> Self {
         Self {
@@ -216,8 +255,14 @@ impl SimLog {
     pub fn sync(&self, partition: u32) {
         let now_ns = self.clock.now_ns();
         let mut state = self.state.lock().unwrap();
-        let partition = &mut state.partitions[partition as usize];
+        let State {
+            partitions,
+            writers,
+            ..
+        } = &mut *state;
+        let partition = &mut partitions[partition as usize];
         for (ticket, entries) in std::mem::take(&mut partition.tail) {
+            let writer = writers.get(&ticket).copied().unwrap_or_default();
             partition.last_append_ns = partition.last_append_ns.max(now_ns);
             partition
                 .synced
@@ -229,6 +274,7 @@ impl SimLog {
                 } else {
                     0
                 };
+                partition.appends.push((ticket, writer));
                 partition.records.push(Record {
                     offset,
                     append_time_ns: partition.last_append_ns - clock_skew_ns,

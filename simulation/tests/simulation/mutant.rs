@@ -32,6 +32,10 @@ pub enum Mutant {
     PodKeepsStatesBeyondEpochEnd,
     /// Clients ignore where epochs ended.
     ClientKeepsStatesBeyondEpochEnd,
+    /// The stored position in `bar-updates` is the end of the topic at the time of the commit.
+    UpdatesPositionReadAnew,
+    /// Pods that missed updates believe at the first answer of the store that it holds them.
+    MissedUpdatesTrusted,
     /// Copies of settings are applied even if later ones are in force.
     OlderSettingsApplied,
     /// The owner of the partition that orders settings does not copy them to the others.

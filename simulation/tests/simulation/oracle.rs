@@ -95,6 +95,8 @@ pub struct Oracle {
     /// After how many left out records the others are applied anyway, as a worker does that has
     /// announced states before it knows that the store refuses them.
     applied_after: u64,
+    /// The numbers of amendments and of repairs that were rejected because their hour is too old.
+    pub past_horizon: (u64, u64),
     /// The numbers of refolded minutes, and of refolds without effect.
     pub refolds: (u64, u64),
     pub outcomes: BTreeMap<Position, RecordOutcome>,
@@ -127,6 +129,7 @@ impl Oracle {
             amendment_ids: BTreeSet::new(),
             pending_amendments: Vec::new(),
             marked_minutes: BTreeMap::new(),
+            past_horizon: (0, 0),
             refolds: (0, 0),
             outcomes: BTreeMap::new(),
             appends: BTreeMap::new(),

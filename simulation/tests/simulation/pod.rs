@@ -50,7 +50,7 @@ impl Pod {
             let follower: BarUpdatesFollower<SimBackend> = BarUpdatesFollower {
                 partition,
                 updates: updates.clone(),
-                bars: bars.clone(),
+                bars: bars.for_follower(),
                 clock: clock.clone(),
                 hub: hub.clone(),
                 settings: producer.known_settings(),

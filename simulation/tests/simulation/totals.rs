@@ -58,12 +58,20 @@ impl Totals {
             "epochs that began while roles lagged",
             "expired ticks",
             "settings changed",
+            "amendments past the horizon",
+            "repairs past the horizon",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),
                 "no {what} in {seeds} seeds"
             );
         }
+        let (resumed, not_recovered) = (self.0["resumed"], self.0["not recovered"]);
+        assert!(
+            resumed * 10 > not_recovered,
+            "{resumed} resumes recovered, and {not_recovered} did not: a pod that holds what a \
+             client missed must send it"
+        );
     }
 }
 

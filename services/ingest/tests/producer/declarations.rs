@@ -1,15 +1,18 @@
 //! Declaring venues.
 
+use std::sync::Arc;
+
 use candlewick_ingest::IngestError;
-use eventlog::{Log, NewRecord};
+use eventlog::{Log, LogError, NewRecord};
 use market::{
     DeclaredSettings, IdScheme, IdScope, Position, SettingsChange, TieOrder, Venue, VenueSettings,
 };
 use schemas::TradesTopicRecord;
+use tokio::sync::Semaphore;
 
 use crate::support::{
-    PARTITIONS, contiguous_change, contiguous_settings, empty_log, empty_store, new_producer,
-    parse_instrument, read_records, store_folded_venue, trade,
+    OneBadPartition, PARTITIONS, contiguous_change, contiguous_settings, empty_log, empty_store,
+    new_producer, parse_instrument, read_records, store_folded_venue, trade,
 };
 
 fn lateness_change(lateness_ns: i64) -> SettingsChange {
@@ -180,4 +183,59 @@ async fn settings_are_in_force_once_every_partition_has_folded_them() {
     // The same settings change nothing, so nothing is appended.
     producer.declare(&venue, contiguous_change()).await.unwrap();
     assert_eq!(log.bounds(0).await.unwrap().end, 0);
+}
+
+#[tokio::test]
+async fn settings_are_unknown_until_every_partition_has_acknowledged_them() {
+    let (_folder, store) = empty_store().await;
+    let venue: Venue = "v".parse().unwrap();
+    for bad in 0..PARTITIONS {
+        let log = OneBadPartition {
+            log: empty_log(),
+            bad,
+            refuses: false,
+            opened: Arc::new(Semaphore::new(0)),
+        };
+        let producer = new_producer(&log, &store);
+        let declaring = producer.declare(&venue, contiguous_change());
+        let mut declaring = std::pin::pin!(declaring);
+        for _ in 0..100 {
+            tokio::select! {
+                biased;
+                _ = &mut declaring => panic!("partition {bad} has not acknowledged"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        let known = producer.settings_declared_everywhere(&venue).await.unwrap();
+        assert_eq!(known, None, "partition {bad} has not acknowledged");
+        log.opened.close();
+        assert_eq!(declaring.await.unwrap(), contiguous_settings());
+        let known = producer.settings_declared_everywhere(&venue).await.unwrap();
+        assert_eq!(known, Some(contiguous_settings()));
+    }
+}
+
+#[tokio::test]
+async fn an_append_of_settings_that_one_partition_refuses_is_an_error() {
+    let (_folder, store) = empty_store().await;
+    let venue: Venue = "v".parse().unwrap();
+    for bad in 0..PARTITIONS {
+        let log = OneBadPartition {
+            log: empty_log(),
+            bad,
+            refuses: true,
+            opened: Arc::new(Semaphore::new(0)),
+        };
+        let producer = new_producer(&log, &store);
+        for _ in 0..2 {
+            let declared = producer.declare(&venue, contiguous_change()).await;
+            let error = declared.unwrap_err();
+            assert!(
+                matches!(&error, IngestError::Log(LogError::Denied { .. })),
+                "partition {bad}: {error}"
+            );
+            let known = producer.settings_declared_everywhere(&venue).await.unwrap();
+            assert_eq!(known, None, "partition {bad}");
+        }
+    }
 }

@@ -16,9 +16,65 @@ use market::{
 use schemas::TradesTopicRecord;
 use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, VenueRow};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 pub(crate) const PARTITIONS: PartitionId = 4;
 pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
+
+/// A log of which one partition refuses or holds back every append, the others accept them.
+#[derive(Clone)]
+pub(crate) struct OneBadPartition {
+    pub(crate) log: MemoryLog,
+    pub(crate) bad: PartitionId,
+    /// Whether the partition refuses appends; otherwise they wait until it is opened.
+    pub(crate) refuses: bool,
+    pub(crate) opened: Arc<Semaphore>,
+}
+
+impl Log for OneBadPartition {
+    fn partitions(&self) -> PartitionId {
+        self.log.partitions()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    async fn append(
+        &self,
+        partition: PartitionId,
+        records: Vec<NewRecord>,
+    ) -> Result<Range<Offset>, LogError> {
+        if partition == self.bad {
+            if self.refuses {
+                return Err(LogError::Denied {
+                    topic: "trades".to_owned(),
+                    reason: "no Write".to_owned(),
+                });
+            }
+            // It has no permits, and is closed once appends may go on.
+            let _ = self.opened.acquire().await;
+        }
+        self.log.append(partition, records).await
+    }
+
+    async fn fetch(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+        max_bytes: usize,
+    ) -> Result<RecordBatch, LogError> {
+        self.log.fetch(partition, offset, max_bytes).await
+    }
+
+    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait(partition, offset).await
+    }
+
+    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
+        self.log.bounds(partition).await
+    }
+}
 
 /// A log that is busy for a number of appends before it accepts one.
 #[derive(Clone)]

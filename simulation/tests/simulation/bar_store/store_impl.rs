@@ -1,5 +1,7 @@
 //! The simulated bar store as a `BarStore` and a `BarReader`.
 
+use std::sync::atomic::Ordering;
+
 use market::{BarRow, Instrument, Position, Venue};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
@@ -27,6 +29,11 @@ impl BarStore for SimBarStore {
     ) -> Result<PartitionState, StoreError> {
         self.reader.simulate_call().await?;
         let mut state = self.reader.state.lock().unwrap();
+        if let Some(updates) = &self.updates {
+            state
+                .session_starts
+                .insert(self.worker, updates.last_ticket());
+        }
         let stored = state.history.last_mut().unwrap();
         // A worker that lags may pass an epoch that has ended.
         let epoch = epoch.max(stored.epoch);
@@ -95,6 +102,11 @@ impl BarStore for SimBarStore {
             next = self.read_stored(StoredState::clone);
         }
         self.apply_transaction(transaction, &mut next);
+        if self.mutant == Some(Mutant::UpdatesPositionReadAnew)
+            && let (Some(updates), Some(row)) = (&self.updates, next.progress.get_mut(&partition))
+        {
+            row.updates_position.offset = updates.end(partition);
+        }
         self.push_commit(next, partition);
         self.reader.random.pause(2).await;
         if self.is_answer_lost() {
@@ -133,7 +145,15 @@ impl BarStore for SimBarStore {
 impl BarReader for SimBarReader {
     async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
         self.simulate_call().await?;
-        Ok(self.read_stored(|stored| stored.progress.values().copied().collect()))
+        let mut rows: Vec<_> =
+            self.read_stored(|stored| stored.progress.values().copied().collect());
+        let reads = self.reads_of_claimed_progress.as_ref();
+        if reads.is_some_and(|reads| reads.fetch_add(1, Ordering::Relaxed) > 0) {
+            for row in &mut rows {
+                row.updates_position.offset = u64::MAX;
+            }
+        }
+        Ok(rows)
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {

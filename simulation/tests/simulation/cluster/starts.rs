@@ -125,11 +125,11 @@ impl SimCluster {
                     }
                     _ => self.trades_log.reopened(),
                 },
-                updates: self.updates_log.clone(),
+                updates: self.updates_log.written_by(number),
                 dead_letters: self.dead_letters_log.clone(),
             },
             stores: WorkerStores {
-                bars: self.bars.for_worker(number),
+                bars: self.bars.for_worker(number, &self.updates_log),
                 ticks: self.ticks.clone(),
                 hot: MemoryNewestPriceStore::default(),
                 clock: self.clock.clone(),

@@ -54,6 +54,7 @@ impl Log for SimLog {
             let mut state = self.state.lock().unwrap();
             state.next_ticket += 1;
             let ticket = state.next_ticket;
+            state.writers.insert(ticket, self.writer);
             state.partitions[partition as usize]
                 .tail
                 .push((ticket, entries));

@@ -58,8 +58,11 @@ impl Oracle {
         };
         if settings.validate_amendment(amendment, trade).is_err()
             || amendment.target_position.is_some_and(|target| target >= at)
-            || self.is_too_old(&instrument, trade.time_ns)
         {
+            return self.reject(record, RecordOutcome::Excluded);
+        }
+        if self.is_too_old(&instrument, trade.time_ns) {
+            self.past_horizon.0 += 1;
             return self.reject(record, RecordOutcome::Excluded);
         }
         let own = (
@@ -111,6 +114,7 @@ impl Oracle {
             .into_iter()
             .any(|hour| self.is_too_old(&instrument, hour * HOUR_NS))
         {
+            self.past_horizon.1 += 1;
             return self.reject(record, RecordOutcome::NotATick);
         }
         let mut minute_ns = repair.start_ns;
