@@ -154,6 +154,7 @@ impl From<IngestError> for Problem {
             } => {
                 let code = match reason {
                     RejectReason::VenueUnknown => ErrorCode::VenueUnknown,
+                    RejectReason::VenueLimit | RejectReason::SymbolLimit => ErrorCode::LimitReached,
                     _ => ErrorCode::AmendmentRejected,
                 };
                 Self::new(code, explanation)

@@ -14,6 +14,7 @@ use clock::{Clock, SystemClock};
 use connect::DataFolder;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
+use ingest::NameLimits;
 use store::{MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
@@ -63,12 +64,13 @@ impl EmbeddedRoles {
     #[must_use]
     pub(crate) fn start(
         folder: DataFolder,
+        limits: NameLimits,
         listener: TcpListener,
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
         metrics: MetricsHandle,
     ) -> Self {
-        let roles = Self::new(folder);
+        let roles = Self::new(folder, limits);
         roles.spawn_partitions(supervisor, health);
         roles.spawn_api(listener, supervisor, health, metrics.clone());
         roles.spawn_retention(supervisor);
@@ -85,7 +87,7 @@ impl EmbeddedRoles {
         roles
     }
 
-    fn new(folder: DataFolder) -> Self {
+    fn new(folder: DataFolder, limits: NameLimits) -> Self {
         let clock = SystemClock;
         let partitions = folder.trades.partitions();
         // Milliseconds, so that a JSON reader that uses doubles holds it exactly.
@@ -94,7 +96,7 @@ impl EmbeddedRoles {
             updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
             hot: MemoryNewestPriceStore::default(),
             hub: Hub::new(epoch, partitions, HubLimits::default()),
-            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock),
+            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock, limits),
             folder,
         }
     }

@@ -37,7 +37,8 @@ async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::Sh
     let folder = DataFolder::open(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
-    let roles = EmbeddedRoles::start(folder, listener, &mut supervisor, &health, metrics);
+    let limits = config.limits;
+    let roles = EmbeddedRoles::start(folder, limits, listener, &mut supervisor, &health, metrics);
     if let FeedKind::Synthetic = config.feed {
         spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }

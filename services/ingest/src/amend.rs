@@ -45,6 +45,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
                 return Err(RejectReason::TargetMissing.into());
             }
         }
+        self.check_symbol_limit(instrument).await?;
         let record = TradesTopicRecord::Amendment(amendment, trade);
         let offset = self.append_records(instrument, &[record]).await?;
         self.metrics.count_appended_amendment();
@@ -67,6 +68,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         self.require_settings_completing_declaration(instrument)
             .await?;
+        self.check_symbol_limit(instrument).await?;
         let records: Vec<_> = repairs
             .iter()
             .copied()

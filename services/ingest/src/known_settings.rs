@@ -63,6 +63,12 @@ impl KnownSettings {
         known.forget_all();
     }
 
+    /// Returns the number of venues whose settings are known.
+    pub(crate) fn count(&self) -> usize {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.by_name.len()
+    }
+
     pub(crate) fn before_read(&self) -> BeforeRead {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         BeforeRead {

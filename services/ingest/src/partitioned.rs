@@ -77,7 +77,10 @@ pub(crate) fn validate_and_partition_trades(
     buffers.resize_with(partitions as usize, PartitionRecordsBuilder::default);
     for (index, ((_, trade), route_index)) in trades.iter().zip(route_indexes).enumerate() {
         let route = &routes[*route_index as usize];
-        let checked = market::validate_trade(trade, now_ns)
+        let checked = route
+            .refusal
+            .map_or(Ok(()), Err)
+            .and_then(|()| market::validate_trade(trade, now_ns))
             .and_then(|()| route.settings.validate_trade(trade));
         if let Err(reason) = checked {
             rejected.push(RejectedTrade {

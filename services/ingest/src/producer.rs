@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 use crate::error::{FixedSettings, IngestError};
 use crate::known_settings::{BeforeRead, KnownSettings};
 use crate::metrics::IngestMetrics;
+use crate::name_limits::{AcceptedSymbols, NameLimits};
 use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
 use crate::venues::load_declared_settings;
@@ -36,6 +37,8 @@ pub struct IngestProducer<L, R, C> {
     pub(crate) clock: C,
     deadline: Duration,
     known_settings: KnownSettings,
+    limits: NameLimits,
+    accepted_symbols: AcceptedSymbols,
     /// Held during a declaration.
     declaration_lock: Mutex<()>,
     pub(crate) metrics: IngestMetrics,
@@ -66,6 +69,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             clock,
             deadline: DEADLINE,
             known_settings: KnownSettings::default(),
+            limits: NameLimits::default(),
+            accepted_symbols: AcceptedSymbols::new(NameLimits::default().symbols),
             declaration_lock: Mutex::new(()),
             metrics: IngestMetrics::new(),
         }
@@ -75,6 +80,14 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets how many venues and symbols there may be.
+    #[must_use]
+    pub fn with_limits(mut self, limits: NameLimits) -> Self {
+        self.limits = limits;
+        self.accepted_symbols = AcceptedSymbols::new(limits.symbols);
         self
     }
 
@@ -134,6 +147,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             Some(_) if self.is_stored_everywhere(venue, after).await? => Ok(after),
             Some(declared) => self.append_copies(venue, declared, before_read).await,
             None => {
+                if before.is_none() {
+                    self.check_venue_limit().await?;
+                }
                 self.append_change_and_copies(venue, change, before_read)
                     .await
             }
@@ -165,11 +181,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ) -> Result<AppendResult, IngestError> {
         let partitions = self.log.partitions();
         let distinct = DistinctInstruments::from_trades(&trades);
-        let mut routes = Vec::with_capacity(distinct.instruments.len());
-        for instrument in &distinct.instruments {
-            let settings = self.settings_or_declare_default(instrument).await?;
-            routes.push(InstrumentRoute::new(instrument, settings, partitions));
-        }
+        let routes = self.routes_of(&distinct.instruments).await?;
         let now_ns = self.clock.now_ns();
         let partitioned =
             validate_and_partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
@@ -184,6 +196,64 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             rejected: partitioned.rejected,
             appended,
         })
+    }
+
+    /// Returns the route of each instrument. Trades of an instrument that would be one venue or symbol
+    /// more than there may be are refused.
+    async fn routes_of(
+        &self,
+        instruments: &[&Instrument],
+    ) -> Result<Vec<InstrumentRoute>, IngestError> {
+        let partitions = self.log.partitions();
+        let mut routes = Vec::with_capacity(instruments.len());
+        for instrument in instruments {
+            let route = match self.settings_or_declare_default(instrument).await {
+                Ok(settings) => InstrumentRoute::new(instrument, settings, partitions),
+                Err(IngestError::Rejected {
+                    reason: reason @ RejectReason::VenueLimit,
+                    ..
+                }) => {
+                    let settings = VenueSettings::default();
+                    InstrumentRoute::new(instrument, settings, partitions).refused(reason)
+                }
+                Err(error) => return Err(error),
+            };
+            routes.push(route);
+        }
+        let accepted = self
+            .accepted_symbols
+            .accept(instruments, &self.reader, &self.clock)
+            .await;
+        for (route, is_accepted) in routes.iter_mut().zip(accepted) {
+            if !is_accepted && route.refusal.is_none() {
+                route.refusal = Some(RejectReason::SymbolLimit);
+            }
+        }
+        Ok(routes)
+    }
+
+    /// Returns an error unless an instrument exists or there may be one more symbol.
+    pub(crate) async fn check_symbol_limit(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<(), IngestError> {
+        let accepted = self
+            .accepted_symbols
+            .accept(&[instrument], &self.reader, &self.clock)
+            .await;
+        match accepted.as_slice() {
+            [false] => Err(RejectReason::SymbolLimit.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns an error unless there may be one more venue.
+    async fn check_venue_limit(&self) -> Result<(), IngestError> {
+        let stored = self.reader.venues().await?.len();
+        match stored.max(self.known_settings.count()) < self.limits.venues {
+            true => Ok(()),
+            false => Err(RejectReason::VenueLimit.into()),
+        }
     }
 
     fn count_rejected(&self, rejected: &[RejectedTrade]) {
@@ -222,6 +292,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             // A change that names nothing declares the venue with the default settings, and keeps
             // those that another process declares meanwhile.
             None => {
+                self.check_venue_limit().await?;
                 let change = SettingsChange::default();
                 self.append_change_and_copies(&venue, change, before_read)
                     .await

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use market::{Instrument, Trade, VenueSettings};
+use market::{Instrument, RejectReason, Trade, VenueSettings};
 
 /// Where an instrument's trades are appended, and by which rules.
 pub(crate) struct InstrumentRoute {
@@ -12,6 +12,8 @@ pub(crate) struct InstrumentRoute {
     pub(crate) partition: u32,
     /// The settings of the instrument's venue.
     pub(crate) settings: VenueSettings,
+    /// Why no trade of the instrument may be appended.
+    pub(crate) refusal: Option<RejectReason>,
 }
 
 /// The distinct instruments of one call, in the order of their first trades.
@@ -54,6 +56,15 @@ impl InstrumentRoute {
             key: Bytes::copy_from_slice(key),
             partition: schemas::partition_of(key, partitions),
             settings,
+            refusal: None,
+        }
+    }
+
+    /// Refuses all trades of the instrument.
+    pub(crate) fn refused(self, reason: RejectReason) -> Self {
+        Self {
+            refusal: Some(reason),
+            ..self
         }
     }
 }

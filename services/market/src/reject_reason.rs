@@ -48,11 +48,17 @@ pub enum RejectReason {
     RefoldRefused,
     /// The store refused the record's effects, although the record is legal.
     Unstorable,
+    /// The venue would be one more than there may be. A producer refuses it; no record is rejected
+    /// for it.
+    VenueLimit,
+    /// The symbol would be one more than there may be. A producer refuses it; no record is rejected
+    /// for it.
+    SymbolLimit,
 }
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
@@ -72,6 +78,8 @@ impl RejectReason {
         Self::TargetMissing,
         Self::RefoldRefused,
         Self::Unstorable,
+        Self::VenueLimit,
+        Self::SymbolLimit,
     ];
 
     /// Returns its name in records, metrics and JSON.
@@ -97,6 +105,8 @@ impl RejectReason {
             Self::TargetMissing => "target_missing",
             Self::RefoldRefused => "refold_refused",
             Self::Unstorable => "unstorable",
+            Self::VenueLimit => "venue_limit",
+            Self::SymbolLimit => "symbol_limit",
         }
     }
 
@@ -141,6 +151,12 @@ impl RejectReason {
                 "the ticks of the minute are not all there, so its bar stays as it is"
             }
             Self::Unstorable => "the bar store refused what the record would have changed",
+            Self::VenueLimit => {
+                "there are as many venues as there may be; an operator can raise --max-venues"
+            }
+            Self::SymbolLimit => {
+                "there are as many symbols as there may be; an operator can raise --max-symbols"
+            }
         }
     }
 
@@ -164,13 +180,13 @@ impl RejectReason {
     pub const fn faulty_field(self) -> &'static str {
         match self {
             Self::Malformed | Self::RefoldRefused | Self::Unstorable => "",
-            Self::KeyMalformed | Self::Misrouted => "symbol",
+            Self::KeyMalformed | Self::Misrouted | Self::SymbolLimit => "symbol",
             Self::TimeBefore1970
             | Self::TimeBefore1973
             | Self::TimeInFuture
             | Self::BeyondHorizon => "time",
             Self::QuantityNegative => "quantity",
-            Self::VenueUnknown | Self::SettingsConflict => "venue",
+            Self::VenueUnknown | Self::SettingsConflict | Self::VenueLimit => "venue",
             Self::PriceNotPositive => "price",
             Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
             Self::ScopeMissing | Self::ScopeUnexpected => "scope",

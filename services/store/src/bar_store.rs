@@ -120,6 +120,9 @@ pub trait BarReader: Send + Sync {
         query: &SymbolQuery,
     ) -> impl Future<Output = Result<Vec<SymbolRow>, StoreError>> + Send;
 
+    /// Returns the number of symbols.
+    fn symbol_count(&self) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
     /// Returns the settings of a venue as partition 0 has them, or `None` unless each of the
     /// first `partitions` partitions has settings of this venue.
     fn venue_settings_if_in_every_partition(
@@ -276,6 +279,10 @@ impl<S: BarStore> BarReader for S {
 
     async fn symbols(&self, query: &SymbolQuery) -> Result<Vec<SymbolRow>, StoreError> {
         self.reader().symbols(query).await
+    }
+
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        self.reader().symbol_count().await
     }
 
     async fn venue_settings_if_in_every_partition(

@@ -58,6 +58,10 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        self.respond(0).await
+    }
+
     async fn venue_settings_if_in_every_partition(
         &self,
         _: &Venue,

@@ -66,6 +66,8 @@ error_codes! {
     /// The venue's settings do not allow the edit or the cancel.
     AmendmentRejected = "amendment_rejected", UNPROCESSABLE_ENTITY,
         "The edit or cancel was not accepted";
+    /// There may be no more venues or symbols.
+    LimitReached = "limit_reached", UNPROCESSABLE_ENTITY, "There may be no more of these names";
     /// No interval divides the requested days.
     DayIndivisible = "day_indivisible", UNPROCESSABLE_ENTITY, "No interval divides these days";
     /// The venue's ids are not contiguous, so gaps between them mean nothing.

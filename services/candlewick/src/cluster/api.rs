@@ -89,8 +89,12 @@ impl ApiPod {
             partitions,
             HubLimits::default(),
         );
-        let producer =
-            new_producer::<ClusterBackend>(&servers.trades.log, &servers.bars, &SystemClock);
+        let producer = new_producer::<ClusterBackend>(
+            &servers.trades.log,
+            &servers.bars,
+            &SystemClock,
+            settings.limits,
+        );
         let task_factory = servers.follower_task_factory(&hub, &producer, &health);
         let mut followers = PartitionTasks::new(SystemClock, task_factory);
         followers.start(&(0..partitions).collect::<Vec<_>>());
@@ -155,7 +159,7 @@ impl ApiTopicsAndStores {
         health: &Health,
         stop: &CancellationToken,
     ) -> anyhow::Result<Option<Self>> {
-        let ApiSettings { servers, redis } = settings;
+        let ApiSettings { servers, redis, .. } = settings;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
         let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
         let redis = connector.connect_redis(redis.as_ref())?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{ApiParts, ApiState, Hub};
 use backend::Backend;
 use host::{Health, MetricsHandle};
-use ingest::IngestProducer;
+use ingest::{IngestProducer, NameLimits};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::VERSION;
@@ -19,12 +19,10 @@ pub(crate) fn new_producer<B: Backend>(
     trades: &B::Trades,
     bars: &B::Bars,
     clock: &B::Clock,
+    limits: NameLimits,
 ) -> Arc<BackendProducer<B>> {
-    Arc::new(IngestProducer::new(
-        trades.clone(),
-        bars.clone(),
-        clock.clone(),
-    ))
+    let producer = IngestProducer::new(trades.clone(), bars.clone(), clock.clone());
+    Arc::new(producer.with_limits(limits))
 }
 
 /// What the API of a process serves.

@@ -7,7 +7,10 @@ use std::time::Duration;
 use clap::Args;
 use connect::{DataFolderOptions, show_defaults_in_help};
 use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, SettingValue};
+use ingest::NameLimits;
 use market::Symbol;
+
+use crate::roles::NameLimitArgs;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
 /// the file, `log_max_age`. Flags win over variables, variables over the file.
@@ -43,6 +46,8 @@ pub(crate) struct StandaloneArgs {
     /// The largest size of these records in the log
     #[arg(long, value_name = "BYTES")]
     log_max_bytes: Option<String>,
+    #[command(flatten)]
+    limits: NameLimitArgs,
     /// Which logs are written, such as warn or info,candlewick_api=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -115,6 +120,7 @@ pub(crate) struct StandaloneConfig {
     pub(super) rate: u32,
     pub(super) seed: u64,
     pub(super) folder: DataFolderOptions,
+    pub(super) limits: NameLimits,
     pub(super) log: LogFilter,
     pub(super) log_format: LogFormat,
 }
@@ -133,6 +139,7 @@ impl StandaloneArgs {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         StandaloneConfig {
             folder: self.read_folder_options(reader),
+            limits: self.limits.read(reader),
             data: reader.read_or("data", self.data, PathBuf::from("data")),
             listen: reader.read_or("listen", self.listen, listen),
             feed: reader.read_or("feed", self.feed, FeedKind::None),

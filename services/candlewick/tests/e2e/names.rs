@@ -111,3 +111,35 @@ fn ids_are_kept_as_they_were_given() {
     standalone.terminate().success();
     verify(&data, long.len() as u64);
 }
+
+#[test]
+fn one_symbol_or_venue_more_than_there_may_be_is_refused_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let options = ["--max-venues", "1", "--max-symbols", "2"];
+    let trade = |venue: &str, symbol: &str, id: u64| json!({"venue": venue, "symbol": symbol, "time": TIME, "price": "1", "id": id.to_string()});
+    for run in 0..2 {
+        let standalone = TestProcess::start_with(&data, "127.0.0.1:0", &options);
+        let client = standalone.client();
+        // After a restart the process knows of the symbols from the store alone.
+        let sent = json!([
+            trade("v", "A", run),
+            trade("v", "B", run),
+            trade("v", "C", run),
+            trade("w", "A", run),
+        ]);
+        let body = sent.to_string();
+        let response = client.post_trades("application/json", body.as_bytes(), &[]);
+        let response = response.json(200);
+        assert_eq!(response["accepted"], 2);
+        assert_eq!(response["rejected"][0]["code"], "symbol_limit");
+        assert_eq!(response["rejected"][0]["field"], "symbol");
+        assert_eq!(response["rejected"][1]["code"], "venue_limit");
+        let declared = client.put("/api/v1/venues/w/settings", "{}");
+        let problem = declared.problem(422);
+        assert_eq!(problem["type"], "urn:candlewick:problem:limit_reached");
+        assert_eq!(problem["reason"], "venue_limit");
+        standalone.terminate().success();
+    }
+    verify(&data, 4);
+}

@@ -5,4 +5,5 @@
 mod amendments;
 mod appends;
 mod declarations;
+mod limits;
 mod support;

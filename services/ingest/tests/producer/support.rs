@@ -14,7 +14,9 @@ use market::{
     VenueSettings,
 };
 use schemas::TradesTopicRecord;
-use store::{BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, VenueRow};
+use store::{
+    BarStore, PartitionProgress, PartitionTransaction, SqliteBarStore, SymbolRow, VenueRow,
+};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -150,32 +152,36 @@ pub(crate) fn new_producer<L: Log>(
 /// Stores a venue's settings as the fold of a partition does.
 pub(crate) async fn store_folded_venue(store: &SqliteBarStore, partition: u32, venue: &Venue) {
     store.load_or_create_partition(partition, 1).await.unwrap();
-    let transaction = PartitionTransaction {
-        expected: Position {
-            epoch: 1,
-            offset: 0,
-        },
-        progress: PartitionProgress {
-            partition,
-            epoch: 1,
-            next_offset: 1,
-            updates_position: Position::default(),
-            append_time_ns: NOW_NS,
-        },
-        bars: Vec::new(),
-        symbols: Vec::new(),
-        venues: vec![VenueRow {
-            venue: venue.clone(),
-            settings: contiguous_settings(),
-            declared_at: Position::default(),
-        }],
-        id_sets: Vec::new(),
-        excluded_ranges: Vec::new(),
-        excluded_amendments: Vec::new(),
-        dirty_minutes: Vec::new(),
-        pending_amendments: Vec::new(),
-    };
+    let mut transaction = first_transaction(partition);
+    transaction.venues = vec![VenueRow {
+        venue: venue.clone(),
+        settings: contiguous_settings(),
+        declared_at: Position::default(),
+    }];
     store.commit(&transaction).await.unwrap();
+}
+
+/// Stores symbols as the fold of partition 0 does.
+pub(crate) async fn store_folded_symbols(store: &SqliteBarStore, symbols: Vec<SymbolRow>) {
+    store.load_or_create_partition(0, 1).await.unwrap();
+    let mut transaction = first_transaction(0);
+    transaction.symbols = symbols;
+    store.commit(&transaction).await.unwrap();
+}
+
+fn first_transaction(partition: u32) -> PartitionTransaction {
+    let expected = Position {
+        epoch: 1,
+        offset: 0,
+    };
+    let progress = PartitionProgress {
+        partition,
+        epoch: 1,
+        next_offset: 1,
+        updates_position: Position::default(),
+        append_time_ns: NOW_NS,
+    };
+    PartitionTransaction::empty(expected, progress)
 }
 
 pub(crate) fn trade(id: u64) -> Trade {

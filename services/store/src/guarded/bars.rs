@@ -52,6 +52,10 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.symbols(query)).await
     }
 
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        self.call(self.store.symbol_count()).await
+    }
+
     async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,

@@ -53,6 +53,8 @@ const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_append_ns, cl
 const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
     newest_minute_ns FROM symbols WHERE instrument > $1 AND instrument < $2 ORDER BY instrument LIMIT $3";
 
+const COUNT_SYMBOLS: &str = "SELECT count(*) FROM symbols";
+
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
     nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 AND venue = $1 AND \
     (SELECT count(*) FROM venues WHERE venue = $1 AND partition < $2) = $2";
@@ -278,6 +280,13 @@ impl BarReader for TimescaleBarReader {
             .bind(ceiling)
             .bind(i64::from(query.limit));
         self.read_rows(select, row::read_symbol).await
+    }
+
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        let counts = self
+            .read_rows(query(COUNT_SYMBOLS), row::read_count)
+            .await?;
+        Ok(counts.first().copied().unwrap_or_default())
     }
 
     async fn venue_settings_if_in_every_partition(

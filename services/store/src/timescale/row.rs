@@ -35,6 +35,12 @@ pub(super) fn read_symbol(row: &PgRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
+/// Reads a number of rows.
+pub(super) fn read_count(row: &PgRow) -> Result<usize, DatabaseError> {
+    let count: i64 = row.try_get(0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Reads venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`, `old_times`,
 /// `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {

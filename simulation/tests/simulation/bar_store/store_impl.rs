@@ -197,6 +197,10 @@ impl BarReader for SimBarReader {
         unreachable!("no role lists symbols")
     }
 
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        unreachable!("no role counts symbols")
+    }
+
     async fn venue_settings_if_in_every_partition(
         &self,
         venue: &Venue,

@@ -3,9 +3,11 @@
 use clap::Args;
 use connect::{ProcessSettings, RedisArgs, ignore_server_sections_except, show_defaults_in_help};
 use host::{ConfigErrors, ConfigReader};
+use ingest::NameLimits;
 use store::RedisConfig;
 
 use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
+use crate::roles::NameLimitArgs;
 
 const DEFAULT_PORT: u16 = 8080;
 
@@ -20,6 +22,8 @@ pub(crate) struct ApiArgs {
     servers: CommonRoleArgs,
     #[command(flatten)]
     redis: RedisArgs,
+    #[command(flatten)]
+    limits: NameLimitArgs,
 }
 
 /// What a pod is configured with.
@@ -27,6 +31,7 @@ pub(crate) struct ApiArgs {
 pub(crate) struct ApiSettings {
     pub(super) servers: ServerConnectionSettings,
     pub(super) redis: Option<RedisConfig>,
+    pub(super) limits: NameLimits,
 }
 
 impl ApiArgs {
@@ -48,7 +53,12 @@ impl ApiArgs {
     ) -> (ProcessSettings, Option<ApiSettings>) {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let redis = self.redis.read_optional(reader);
-        let settings = servers.map(|servers| ApiSettings { servers, redis });
+        let limits = self.limits.read(reader);
+        let settings = servers.map(|servers| ApiSettings {
+            servers,
+            redis,
+            limits,
+        });
         (process, settings)
     }
 }

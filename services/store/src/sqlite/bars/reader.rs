@@ -88,6 +88,8 @@ pub(super) const SELECT_SYMBOL: &str = "SELECT instrument, watermark_ns, last_ap
 pub(super) const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, closed_until_ns, \
     newest_minute_ns FROM symbols WHERE instrument > ? AND instrument < ? ORDER BY instrument LIMIT ?";
 
+const COUNT_SYMBOLS: &str = "SELECT count(*) FROM symbols";
+
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
     nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 AND venue = ?1 AND \
     (SELECT count(*) FROM venues WHERE venue = ?1 AND partition < ?2) = ?2";
@@ -254,6 +256,11 @@ impl BarReader for SqliteBarReader {
             .bind(ceiling)
             .bind(query.limit);
         self.readers.read(bound, row::read_symbol).await
+    }
+
+    async fn symbol_count(&self) -> Result<usize, StoreError> {
+        let counts = self.readers.read(query(COUNT_SYMBOLS), row::read_count);
+        Ok(counts.await?.first().copied().unwrap_or_default())
     }
 
     async fn venue_settings_if_in_every_partition(

@@ -40,6 +40,12 @@ pub(super) fn read_symbol(row: &SqliteRow) -> Result<SymbolRow, DatabaseError> {
     })
 }
 
+/// Reads a number of rows.
+pub(super) fn read_count(row: &SqliteRow) -> Result<usize, DatabaseError> {
+    let count: i64 = row.try_get(0)?;
+    Ok(usize::try_from(count).unwrap_or_default())
+}
+
 /// Reads the columns venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`,
 /// `old_times`, `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
