@@ -6,9 +6,10 @@ use market::{BarRow, Instrument, Interval, Symbol, Venue};
 
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
+use crate::offset_run::OffsetRun;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, PartitionTransaction, SymbolRow, VenueRow,
+    PartitionState, PartitionTransaction, SymbolRow, TickVerdict, VenueRow,
 };
 use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
@@ -152,6 +153,40 @@ pub trait BarReader: Send + Sync {
         first_offset: u64,
         end_offset: u64,
     ) -> impl Future<Output = Result<Vec<ExcludedRange>, StoreError>> + Send;
+
+    /// Returns how many offsets of a partition, of trades and of amendments, are excluded with a
+    /// verdict in ranges whose newest record was appended at `since_ns` or later.
+    fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
+
+    /// Returns the excluded ranges of a partition that overlap any of some runs of offsets, each
+    /// once, in order of epochs and first offsets. As ranges do not overlap, there are at most as
+    /// many as the runs have offsets: twice as many, because those of trades and of amendments are
+    /// separate. The runs must be in ascending order.
+    fn excluded_ranges_in(
+        &self,
+        partition: u32,
+        runs: &[OffsetRun],
+    ) -> impl Future<Output = Result<Vec<ExcludedRange>, StoreError>> + Send {
+        async move {
+            let mut found = Vec::new();
+            for runs in runs.chunk_by(|left, right| left.epoch == right.epoch) {
+                let (first, last) = (runs[0], runs[runs.len() - 1]);
+                let end = last.last.saturating_add(1);
+                let ranges = self.excluded_ranges(partition, first.epoch, first.first, end);
+                let overlaps = |range: &ExcludedRange| {
+                    let (first, end) = (range.first_offset, range.end_offset);
+                    runs.iter().any(|run| run.overlaps(range.epoch, first, end))
+                };
+                found.extend(ranges.await?.into_iter().filter(overlaps));
+            }
+            Ok(found)
+        }
+    }
 
     /// Returns where the earlier epochs of a partition ended.
     fn epoch_ends(
@@ -320,6 +355,26 @@ impl<S: BarStore> BarReader for S {
         reader
             .excluded_ranges(partition, epoch, first_offset, end_offset)
             .await
+    }
+
+    async fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let reader = self.reader();
+        reader
+            .count_excluded_since(partition, verdict, since_ns)
+            .await
+    }
+
+    async fn excluded_ranges_in(
+        &self,
+        partition: u32,
+        runs: &[OffsetRun],
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        self.reader().excluded_ranges_in(partition, runs).await
     }
 
     async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {

@@ -136,14 +136,14 @@ impl TickStore for ClickHouseTickStore {
         read::read_ticks(&self.server, instrument, start_ns, end_ns).await
     }
 
-    async fn read_matching(
+    async fn read_first_matching(
         &self,
         instrument: &Instrument,
         start_ns: i64,
         end_ns: i64,
         lookup: &TickLookup,
     ) -> Result<Vec<Tick>, StoreError> {
-        lookup::read_matching_ticks(&self.server, instrument, start_ns, end_ns, lookup).await
+        lookup::read_first_matching_ticks(&self.server, instrument, start_ns, end_ns, lookup).await
     }
 
     /// Repeated rows that the server has not merged yet are each counted.

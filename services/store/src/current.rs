@@ -200,11 +200,20 @@ pub fn trades_admitted_and_current(
 /// must be in the order of the store: by epoch, then first offset.
 #[must_use]
 pub fn find_verdict(position: Position, excluded: &[ExcludedRange]) -> Option<TickVerdict> {
+    find_excluding_range(position, excluded).map(|range| range.verdict)
+}
+
+/// Returns the range that excludes the tick at a position, or `None` if none does. `excluded` must
+/// be in the order of the store: by epoch, then first offset.
+pub(crate) fn find_excluding_range(
+    position: Position,
+    excluded: &[ExcludedRange],
+) -> Option<&ExcludedRange> {
     let start = |range: &ExcludedRange| (range.epoch, range.first_offset);
     let later = excluded.partition_point(|range| start(range) <= (position.epoch, position.offset));
     let range = &excluded[later.checked_sub(1)?];
     let contains = range.epoch == position.epoch && position.offset < range.end_offset;
-    contains.then_some(range.verdict)
+    contains.then_some(range)
 }
 
 /// Compares ticks in the order of [`market::EdgeTrade::cmp_trade_order`], without creating edge

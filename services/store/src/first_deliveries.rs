@@ -3,17 +3,22 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use market::{Instrument, Position, TradeId, TradeIdentity, VenueSettings};
+use market::{Instrument, Position, Trade, TradeId, TradeIdentity, VenueSettings};
 
 use crate::bar_store::BarReader;
-use crate::current::{DuplicateTick, find_verdict};
+use crate::current::{DuplicateTick, find_excluding_range};
 use crate::error::StoreError;
+use crate::offset_run::OffsetRun;
 use crate::state::ExcludedRange;
 use crate::tick_lookup::TickLookup;
 use crate::tick_store::{Tick, TickStore};
 
-/// Ticks that are further apart are not covered by one read of excluded ranges.
-const MAX_OFFSETS_BETWEEN: u64 = 1 << 20;
+/// The most runs of adjacent ticks for which excluded ranges are read at once.
+const RUNS_PER_READ: usize = 20_000;
+
+/// How many excluded deliveries of a trade, each in an excluded range of its own, are passed over
+/// before the trade counts as one whose first delivery is gone.
+const MAX_ROUNDS: usize = 16;
 
 /// Finds the first deliveries of trades of one instrument that were delivered again.
 #[derive(Debug)]
@@ -71,42 +76,82 @@ impl<R: BarReader, T: TickStore> FirstDeliveryFinder<'_, R, T> {
         let with_first = |later: Tick| {
             let key = self.identity_key(&later);
             let first = key.and_then(|key| firsts.get(&key).cloned().flatten());
-            let first = first.filter(|first| first.position < later.position);
-            DuplicateTick { first, later }
+            DuplicateTick::new(first, later)
         };
         Ok(later.into_iter().map(with_first).collect())
     }
 
-    /// Reads those deliveries from the store whose first one is not known yet.
+    /// Returns those of the deliveries `later` whose first delivery is not among `counted`, in their
+    /// order, and the others with their first deliveries. Reads no store: what
+    /// [`FirstDeliveryFinder::find`] would look up can be gathered, to be looked up at once.
+    pub fn match_counted<'t>(
+        &self,
+        later: Vec<Tick>,
+        counted: impl IntoIterator<Item = &'t Tick>,
+    ) -> (Vec<Tick>, Vec<DuplicateTick>) {
+        let keys = later.iter().filter_map(|tick| self.identity_key(tick));
+        let mut firsts: FirstDeliveries = keys.map(|key| (key, None)).collect();
+        for tick in counted {
+            self.record_if_first(&mut firsts, tick);
+        }
+        let (mut missing, mut matched) = (Vec::new(), Vec::new());
+        for later in later {
+            let key = self.identity_key(&later);
+            match key.map(|key| firsts.get(&key).cloned().flatten()) {
+                Some(None) => missing.push(later),
+                first => matched.push(DuplicateTick::new(first.flatten(), later)),
+            }
+        }
+        (missing, matched)
+    }
+
+    /// Looks the trades up whose first delivery is not known yet. A delivery that the fold has
+    /// excluded is not the first: the next one is looked for behind the range that excludes it.
     async fn look_up_missing(
         &self,
         firsts: &mut FirstDeliveries,
         later: &[Tick],
     ) -> Result<(), StoreError> {
-        let mut lookups: BTreeMap<(i64, i64), TickLookup> = BTreeMap::new();
+        let mut missing: HashMap<IdentityKey, (Trade, Position)> = HashMap::new();
         for tick in later {
-            let Some(key) = self.identity_key(tick) else {
-                continue;
-            };
-            if firsts.get(&key).is_some_and(Option::is_none) {
-                let range_ns = key.bucket_ns.unwrap_or((i64::MIN, i64::MAX));
-                lookups.entry(range_ns).or_default().insert(&tick.trade);
+            if let Some(key) = self.identity_key(tick)
+                && firsts.get(&key).is_some_and(Option::is_none)
+            {
+                missing.insert(key, (tick.trade.clone(), Position::default()));
             }
         }
-        for ((start_ns, end_ns), lookup) in lookups {
-            let found = self
-                .ticks
-                .read_matching(self.instrument, start_ns, end_ns, &lookup);
-            let found = found.await?;
-            let excluded = load_excluded_ranges(self.bars, self.partition, &found).await?;
-            for tick in &found {
-                let is_counted = tick.amendment.is_none()
-                    && tick.position < self.next
-                    && find_verdict(tick.position, &excluded).is_none();
-                if is_counted {
-                    self.record_if_first(firsts, tick);
+        for _round in 0..MAX_ROUNDS {
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let mut lookups: BTreeMap<(i64, i64), TickLookup> = BTreeMap::new();
+            for (key, (trade, from)) in &missing {
+                let range_ns = key.bucket_ns.unwrap_or((i64::MIN, i64::MAX));
+                lookups.entry(range_ns).or_default().insert(trade, *from);
+            }
+            let mut excluded_firsts = HashMap::new();
+            for ((start_ns, end_ns), lookup) in lookups {
+                let found =
+                    self.ticks
+                        .read_first_matching(self.instrument, start_ns, end_ns, &lookup);
+                let mut found = found.await?;
+                found.retain(|tick| tick.position < self.next);
+                let excluded = load_excluded_ranges(self.bars, self.partition, &found).await?;
+                for tick in found {
+                    match find_excluding_range(tick.position, &excluded) {
+                        None => self.record_if_first(firsts, &tick),
+                        Some(range) => {
+                            let behind = Position {
+                                epoch: range.epoch,
+                                offset: range.end_offset,
+                            };
+                            let key = self.identity_key(&tick);
+                            excluded_firsts.extend(key.map(|key| (key, (tick.trade, behind))));
+                        }
+                    }
                 }
             }
+            missing = excluded_firsts;
         }
         Ok(())
     }
@@ -143,8 +188,8 @@ impl IdentityKey {
     }
 }
 
-/// Returns the excluded ranges among ticks of one partition that are in order of their positions,
-/// in the order that [`find_verdict`] needs.
+/// Returns the excluded ranges that hold some ticks of one partition, in the order that
+/// [`find_verdict`](crate::find_verdict) needs. The ticks must be in order of their positions.
 ///
 /// # Errors
 /// [`StoreError`] if the store cannot be read.
@@ -153,19 +198,12 @@ pub async fn load_excluded_ranges<R: BarReader>(
     partition: u32,
     ticks: &[Tick],
 ) -> Result<Vec<ExcludedRange>, StoreError> {
+    let runs = OffsetRun::of_positions(ticks.iter().map(|tick| tick.position));
     let mut ranges: Vec<ExcludedRange> = Vec::new();
-    let are_near = |left: &Tick, right: &Tick| {
-        left.position.epoch == right.position.epoch
-            && right.position.offset - left.position.offset <= MAX_OFFSETS_BETWEEN
-    };
-    for run in ticks.chunk_by(are_near) {
-        let (first, last) = (run[0].position, run[run.len() - 1].position);
-        let found = bars
-            .excluded_ranges(partition, first.epoch, first.offset, last.offset + 1)
-            .await?;
-        ranges.extend(found);
+    for runs in runs.chunks(RUNS_PER_READ) {
+        ranges.extend(bars.excluded_ranges_in(partition, runs).await?);
     }
-    // A range that spans two runs is read with each of them.
+    // A range that reaches from one read into the next is returned by both.
     ranges.dedup();
     Ok(ranges)
 }

@@ -24,6 +24,7 @@ mod id_chunk;
 mod key_bounds;
 mod last_rows;
 mod metrics;
+mod offset_run;
 mod password;
 mod redis;
 mod sqlite;
@@ -46,6 +47,7 @@ pub use first_deliveries::{FirstDeliveryFinder, load_excluded_ranges};
 pub use guarded::{GuardedBarStore, GuardedStore};
 pub use hot_store::{MemoryNewestPriceStore, NewestPrice, NewestPriceStore};
 pub use metrics::StoreMetrics;
+pub use offset_run::OffsetRun;
 pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use market::{Amendment, HOUR_NS, Instrument, Position, Trade};
 
 use crate::error::StoreError;
-use crate::tick_lookup::TickLookup;
+use crate::tick_lookup::{FirstMatchingTicks, TickLookup};
 
 /// A record of `trades` to archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,9 +109,11 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         end_ns: i64,
     ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send;
 
-    /// Returns those of the ticks that [`TickStore::read`] returns whose trades `lookup` matches,
-    /// in order of their positions.
-    fn read_matching(
+    /// Returns for each trade that `lookup` holds the delivery with the least position, among the
+    /// ticks that [`TickStore::read`] returns and from the position on that the lookup names; in
+    /// order of their positions. Edits and cancels deliver no trade. However often the trades were
+    /// delivered, the process holds about as many ticks as the lookup has trades.
+    fn read_first_matching(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -120,16 +122,15 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send {
         async move {
             let hours = self.hours_with_max_tick_counts(instrument, start_ns, end_ns);
-            let mut found = Vec::new();
+            let mut firsts = FirstMatchingTicks::new(lookup);
             for (hour_ns, _) in hours.await? {
                 let hour_end_ns = hour_ns.saturating_add(HOUR_NS);
                 let (from_ns, to_ns) = (hour_ns.max(start_ns), hour_end_ns.min(end_ns));
-                let mut ticks = self.read(instrument, from_ns, to_ns).await?;
-                ticks.retain(|tick| lookup.matches(&tick.trade));
-                found.append(&mut ticks);
+                for tick in self.read(instrument, from_ns, to_ns).await? {
+                    firsts.keep_if_first(0, tick);
+                }
             }
-            found.sort_by_key(|tick| tick.position);
-            Ok(found)
+            Ok(firsts.into_ticks())
         }
     }
 

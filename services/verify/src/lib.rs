@@ -22,6 +22,7 @@ mod day_comparison;
 mod day_fold;
 mod named_bar_values;
 mod partitions;
+mod pending_duplicates;
 mod progress;
 mod report;
 mod retention;

@@ -3,13 +3,14 @@
 use clock::Clock;
 use market::{Interval, Position, VenueSettings};
 use store::{
-    AmendmentIndex, BarReader, DuplicateComparison, FirstDeliveryFinder, StoreError, SymbolRow,
-    Tick, TickClassifier, TickInclusion, TickStore, TickVerdict, UnmatchedDuplicate,
+    AmendmentIndex, BarReader, FirstDeliveryFinder, StoreError, SymbolRow, Tick, TickClassifier,
+    TickInclusion, TickStore, TickVerdict, UnmatchedDuplicate,
 };
 
 use crate::arguments::TimeRange;
 use crate::day_comparison::DayComparer;
 use crate::day_fold::DayFold;
+use crate::pending_duplicates::PendingDuplicates;
 use crate::progress::ProgressDisplay;
 use crate::report::{DifferenceLocation, StoredValueDifference, VerifyReport};
 use crate::retention::RetentionLimits;
@@ -37,6 +38,7 @@ struct CheckedSymbol<'a> {
     next: Position,
     settings: VenueSettings,
     current_trades: TickClassifier,
+    duplicates: PendingDuplicates,
     /// The starts of its minutes that are to be refolded, ascending.
     dirty_minutes: Vec<i64>,
 }
@@ -102,6 +104,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             self.compare_day(&checked, &stored);
             self.report_unmatched_duplicates(symbol, &unmatched, day_append_ns);
         }
+        let duplicates = checked.duplicates.take_rest();
+        self.look_up_conflicts(&checked, duplicates).await?;
         let unmatched = checked
             .current_trades
             .forget_before_and_take_unmatched(i64::MAX);
@@ -140,6 +144,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             next,
             settings,
             current_trades: TickClassifier::new(settings, next),
+            duplicates: PendingDuplicates::default(),
             dirty_minutes: dirty_rows.iter().map(|row| row.start_ns).collect(),
         })
     }
@@ -161,8 +166,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             );
             let (partition, next) = (checked.partition, checked.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
-            let classified = self.classify_ticks(checked, &ticks);
-            self.count_conflicts(checked, &classified).await?;
+            let mut classified = self.classify_ticks(checked, &ticks);
+            self.count_conflicts(checked, &mut classified).await?;
             self.fold_trades(checked, classified);
             self.progress.add_checked_ticks(slice.rows);
         }
@@ -216,33 +221,54 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         classified
     }
 
-    /// Counts the duplicates that differ from the first delivery of the same trade.
+    /// Counts the duplicates of a slice that differ from the first delivery of the same trade. Those
+    /// whose first delivery is not in the slice are gathered, to be looked up with others.
     async fn count_conflicts(
         &mut self,
-        checked: &CheckedSymbol<'_>,
-        classified: &ClassifiedTicks,
+        checked: &mut CheckedSymbol<'_>,
+        classified: &mut ClassifiedTicks,
     ) -> Result<(), StoreError> {
-        if classified.duplicates.is_empty() {
+        let duplicates = std::mem::take(&mut classified.duplicates);
+        if duplicates.is_empty() {
             return Ok(());
         }
+        let finder = self.first_delivery_finder(checked);
+        let (missing, matched) = finder.match_counted(duplicates, &classified.trades);
+        self.report.count_conflicts(&matched);
+        let due = checked.duplicates.add(missing);
+        self.look_up_conflicts(checked, due).await
+    }
+
+    /// Looks up the first deliveries of duplicates, and counts the duplicates that differ from them.
+    async fn look_up_conflicts(
+        &mut self,
+        checked: &CheckedSymbol<'_>,
+        duplicates: Vec<Tick>,
+    ) -> Result<(), StoreError> {
+        if !duplicates.is_empty() {
+            let finder = self.first_delivery_finder(checked);
+            let found = finder.find(duplicates, []).await?;
+            self.report.count_conflicts(&found);
+        }
+        Ok(())
+    }
+
+    fn first_delivery_finder<'c>(
+        &self,
+        checked: &'c CheckedSymbol<'_>,
+    ) -> FirstDeliveryFinder<'c, R, T>
+    where
+        'a: 'c,
+    {
         let snapshot = self.snapshot;
-        let finder = FirstDeliveryFinder {
+        FirstDeliveryFinder {
             bars: &snapshot.bars,
             ticks: &snapshot.ticks,
             instrument: &checked.symbol.instrument,
             partition: checked.partition,
             settings: checked.settings,
             next: checked.next,
-        };
-        let duplicates = classified.duplicates.clone();
-        for duplicate in finder.find(duplicates, &classified.trades).await? {
-            match duplicate.compare() {
-                DuplicateComparison::Same => {}
-                DuplicateComparison::Conflict(_) => self.report.conflicts += 1,
-                DuplicateComparison::NotComparable => self.report.not_comparable += 1,
-            }
         }
-        Ok(())
     }
 
     /// Folds the trades of one slice.

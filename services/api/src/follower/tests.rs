@@ -10,7 +10,7 @@ use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState,
     PartitionTransaction, RegisteredTopic, SqliteTickStore, StoreError, SymbolQuery, SymbolRow,
-    TopicGeneration, VenueRow,
+    TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::*;
@@ -90,6 +90,15 @@ impl BarReader for FreezableReader {
         _: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         self.respond(Vec::new()).await
+    }
+
+    async fn count_excluded_since(
+        &self,
+        _: u32,
+        _: TickVerdict,
+        _: i64,
+    ) -> Result<u64, StoreError> {
+        self.respond(0).await
     }
 
     async fn epoch_ends(&self, _: u32) -> Result<EpochEnds, StoreError> {

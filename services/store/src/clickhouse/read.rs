@@ -44,7 +44,7 @@ struct SelectedTickRow<'a> {
 
 /// Repeated rows that the server has not merged yet are removed by this process and not by `FINAL`:
 /// the result needs another order anyway, so with `FINAL` rows would be sorted twice.
-pub(super) const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
+const SELECT_TICKS: &str = "SELECT ?fields FROM trades \
     WHERE venue = ? AND symbol = ? AND hour_ns >= ? AND hour_ns < ? \
     AND time_ns >= ? AND time_ns < ? \
     UNION ALL SELECT ?fields FROM amendments \
@@ -58,28 +58,28 @@ pub(super) async fn read_ticks(
     start_ns: i64,
     end_ns: i64,
 ) -> Result<Vec<Tick>, StoreError> {
-    let query = server.client().query(SELECT_TICKS);
-    let query = bind_range(query, instrument, start_ns, end_ns);
+    let mut query = server.client().query(SELECT_TICKS);
+    for _table in 0..2 {
+        query = bind_table_range(query, instrument, start_ns, end_ns);
+    }
     Ok(sort_and_dedup(fetch_ticks(server, query).await?))
 }
 
-/// Binds the arguments of [`SELECT_TICKS`], which reads two tables.
-pub(super) fn bind_range(
-    mut query: Query,
+/// Binds the arguments that restrict one table to the ticks of an instrument within
+/// `[start_ns, end_ns)`.
+pub(super) fn bind_table_range(
+    query: Query,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
 ) -> Query {
-    for _table in 0..2 {
-        query = query
-            .bind(instrument.venue())
-            .bind(instrument.symbol())
-            .bind(hour_start_ns(start_ns))
-            .bind(end_ns)
-            .bind(start_ns)
-            .bind(end_ns);
-    }
     query
+        .bind(instrument.venue())
+        .bind(instrument.symbol())
+        .bind(hour_start_ns(start_ns))
+        .bind(end_ns)
+        .bind(start_ns)
+        .bind(end_ns)
 }
 
 /// Returns the ticks that a query selects, each with its partition.

@@ -67,6 +67,13 @@ pub enum DuplicateComparison {
 }
 
 impl DuplicateTick {
+    /// Returns a later delivery with what was found as the first one, which is none if it is not
+    /// before the later one.
+    pub(crate) fn new(first: Option<Tick>, later: Tick) -> Self {
+        let first = first.filter(|first| first.position < later.position);
+        Self { first, later }
+    }
+
     /// Compares the two deliveries.
     #[must_use]
     pub fn compare(&self) -> DuplicateComparison {

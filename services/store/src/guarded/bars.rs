@@ -7,9 +7,10 @@ use super::calls::GuardedStore;
 use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
+use crate::offset_run::OffsetRun;
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, PartitionTransaction, SymbolRow, VenueRow,
+    PartitionState, PartitionTransaction, SymbolRow, TickVerdict, VenueRow,
 };
 use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
@@ -92,6 +93,27 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
             .store
             .excluded_ranges(partition, epoch, first_offset, end_offset);
         self.call(call).await
+    }
+
+    async fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let call = self
+            .store
+            .count_excluded_since(partition, verdict, since_ns);
+        self.call(call).await
+    }
+
+    async fn excluded_ranges_in(
+        &self,
+        partition: u32,
+        runs: &[OffsetRun],
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        self.call(self.store.excluded_ranges_in(partition, runs))
+            .await
     }
 
     async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {

@@ -39,7 +39,7 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(call).await
     }
 
-    async fn read_matching(
+    async fn read_first_matching(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -48,7 +48,7 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
     ) -> Result<Vec<Tick>, StoreError> {
         let call = self
             .store
-            .read_matching(instrument, start_ns, end_ns, lookup);
+            .read_first_matching(instrument, start_ns, end_ns, lookup);
         self.long_call(call).await
     }
 

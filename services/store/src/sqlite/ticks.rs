@@ -174,18 +174,17 @@ impl TickStore for SqliteTickStore {
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<Tick>, StoreError> {
-        read::read_ticks(&self.readers, instrument, start_ns, end_ns, None).await
+        read::read_ticks(&self.readers, instrument, start_ns, end_ns).await
     }
 
-    async fn read_matching(
+    async fn read_first_matching(
         &self,
         instrument: &Instrument,
         start_ns: i64,
         end_ns: i64,
         lookup: &TickLookup,
     ) -> Result<Vec<Tick>, StoreError> {
-        let lookup = Arc::new(lookup.clone());
-        read::read_ticks(&self.readers, instrument, start_ns, end_ns, Some(lookup)).await
+        read::read_first_matching_ticks(&self.readers, instrument, start_ns, end_ns, lookup).await
     }
 
     async fn hours_with_max_tick_counts(

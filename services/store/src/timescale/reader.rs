@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::bar_columns::{interval_seconds, read_bar_row};
 use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::column::{
-    partition_as_integer, read_parsed_numeric, u64_as_numeric, u64_bits_as_bigint,
+    column_for_unnest, partition_as_integer, read_parsed_numeric, u64_as_numeric,
+    u64_bits_as_bigint,
 };
 use super::connections::{CloseOnDropConnection, ConnectionPool, TimescaleServer};
 use super::database_error::DatabaseError;
@@ -22,7 +23,8 @@ use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::topic_generation::RegisteredTopic;
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangeQuery, IdRanges,
-    IdSetKey, IdSetRow, PartitionProgress, StoreError, SymbolQuery, SymbolRow, VenueRow,
+    IdSetKey, IdSetRow, OffsetRun, PartitionProgress, StoreError, SymbolQuery, SymbolRow,
+    TickVerdict, VenueRow,
 };
 
 /// Reads bars and state from TimescaleDB: what is committed when a method is called, or, as a
@@ -98,6 +100,43 @@ const SELECT_EXCLUDED_RANGES: &str = concat!(
      WHERE partition = $1 AND epoch = $2 AND end_offset < $4",
     " ORDER BY 2"
 );
+
+/// Selects the ranges of a table that overlap some runs of offsets. For each run the index is
+/// searched once: `OFFSET 0` keeps the planner from joining the whole table instead.
+macro_rules! select_ranges_of_runs_from {
+    ($table:literal) => {
+        concat!(
+            "SELECT found.* FROM runs CROSS JOIN LATERAL ( \
+             SELECT epoch, first_offset, end_offset, verdict, append_time_ns FROM ",
+            $table,
+            " WHERE partition = $1 AND epoch = runs.of_epoch \
+             AND first_offset <= runs.last AND end_offset > runs.first AND first_offset >= \
+             coalesce((SELECT max(first_offset) FROM ",
+            $table,
+            " WHERE partition = $1 AND epoch = runs.of_epoch AND first_offset <= runs.first), \
+             runs.first) OFFSET 0) AS found"
+        )
+    };
+}
+
+/// Selects what [`SELECT_EXCLUDED_RANGES`] does, for several runs of offsets; each range once.
+const SELECT_EXCLUDED_RANGES_IN: &str = concat!(
+    "WITH runs AS (SELECT * FROM unnest($2::bigint[], $3::numeric[], $4::numeric[]) \
+     AS run (of_epoch, first, last)) ",
+    select_ranges_of_runs_from!("excluded_ranges"),
+    " UNION ",
+    select_ranges_of_runs_from!("excluded_amendments"),
+    " UNION SELECT epoch, end_offset::numeric, 18446744073709551615::numeric, \
+     'beyond_epoch_end', 9223372036854775807 FROM epoch_ends WHERE partition = $1 \
+     AND EXISTS (SELECT FROM runs WHERE of_epoch = epoch AND end_offset <= last)"
+);
+
+/// Counts the offsets that are excluded with a verdict since a time.
+const COUNT_EXCLUDED_SINCE: &str = "SELECT coalesce(sum(end_offset - first_offset), 0) FROM ( \
+    SELECT first_offset, end_offset FROM excluded_ranges \
+    WHERE partition = $1 AND verdict = $2 AND append_time_ns >= $3 \
+    UNION ALL SELECT first_offset, end_offset FROM excluded_amendments \
+    WHERE partition = $1 AND verdict = $2 AND append_time_ns >= $3) AS excluded";
 
 type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
@@ -328,6 +367,36 @@ impl BarReader for TimescaleBarReader {
             .bind(u64_as_numeric(first))
             .bind(u64_as_numeric(end));
         self.read_rows(select, row::read_excluded_range).await
+    }
+
+    async fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let select = query(COUNT_EXCLUDED_SINCE)
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?)
+            .bind(verdict.code())
+            .bind(since_ns);
+        let read_count = |row: &PgRow| read_parsed_numeric(row, 0, "count");
+        let count = self.read_rows(select, read_count).await?.pop();
+        Ok(count.unwrap_or(0))
+    }
+
+    async fn excluded_ranges_in(
+        &self,
+        partition: u32,
+        runs: &[OffsetRun],
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        let select = query(SELECT_EXCLUDED_RANGES_IN)
+            .bind(self.convert_and_count_error(partition_as_integer(partition))?)
+            .bind(column_for_unnest(runs, |run| u64_bits_as_bigint(run.epoch)))
+            .bind(column_for_unnest(runs, |run| u64_as_numeric(run.first)))
+            .bind(column_for_unnest(runs, |run| u64_as_numeric(run.last)));
+        let mut ranges = self.read_rows(select, row::read_excluded_range).await?;
+        ranges.sort_by_key(|range| (range.epoch, range.first_offset));
+        Ok(ranges)
     }
 
     async fn epoch_ends(&self, partition: u32) -> Result<EpochEnds, StoreError> {

@@ -61,8 +61,10 @@ pub(crate) async fn ticks_are_found_by_what_identifies_their_trades(store: &impl
     let instrument = instrument("binance:BTCUSDT");
     let find = async |trades: &[Trade], end_ns| {
         let mut lookup = TickLookup::default();
-        trades.iter().for_each(|trade| lookup.insert(trade));
-        let found = store.read_matching(&instrument, i64::MIN, end_ns, &lookup);
+        for trade in trades {
+            lookup.insert(trade, Position::default());
+        }
+        let found = store.read_first_matching(&instrument, i64::MIN, end_ns, &lookup);
         let found = found.await.unwrap();
         let offsets = found.iter().map(|tick| tick.position.offset);
         offsets.collect::<Vec<_>>()
@@ -79,17 +81,140 @@ pub(crate) async fn ticks_are_found_by_what_identifies_their_trades(store: &impl
         }),
         ..trade(0, 0)
     };
-    assert_eq!(find(&[id("7")], i64::MAX).await, [0, 7, 8]);
-    assert_eq!(find(&[id("7")], HOUR_NS).await, [0, 7]);
+    assert_eq!(find(&[id("7")], i64::MAX).await, [0]);
+    assert_eq!(find(&[id("7")], HOUR_NS).await, [0]);
     assert_eq!(find(&[id("007"), id("8")], i64::MAX).await, [1]);
     assert_eq!(find(&[id(long), id("it's\\7?")], i64::MAX).await, [2, 3]);
     assert_eq!(find(&[sender(1, u64::MAX)], i64::MAX).await, [4]);
-    assert_eq!(find(&[sender(1, 0), id("7")], i64::MAX).await, [0, 6, 7, 8]);
+    assert_eq!(find(&[sender(1, 0), id("7")], i64::MAX).await, [0, 6]);
     assert!(find(&[], i64::MAX).await.is_empty());
     let many: Vec<_> = (0..3_000)
         .map(|number: u64| id(&number.to_string()))
         .collect();
-    assert_eq!(find(&many, i64::MAX).await, [0, 7, 8]);
+    assert_eq!(find(&many, i64::MAX).await, [0]);
+}
+
+/// Ids that begin again every day are delivered once a day. A look-up returns one delivery of each
+/// trade that it names, however many there are.
+pub(crate) async fn a_lookup_returns_one_delivery_of_each_trade(store: &impl TickStore) {
+    const DAYS: u64 = 40;
+    const IDS: u64 = 5;
+    let with_scope = |offset, time_ns, scope: &str| {
+        let trade = Trade {
+            id: Some(TradeId::Number(0)),
+            scope: Some(scope.into()),
+            ..trade(time_ns, 0)
+        };
+        tick_of(offset, trade)
+    };
+    let blocks: Vec<_> = (0..DAYS)
+        .map(|day| {
+            let hour = i64::try_from(day * 24).unwrap();
+            let time_ns = hour * HOUR_NS;
+            let numbered = (0..IDS)
+                .map(|id| tick_with_id(day * 10 + id, time_ns, &id.to_string(), &format!("{day}")));
+            let scoped = ["X", "Y"]
+                .map(|scope| with_scope(day * 10 + IDS + u64::from(scope == "Y"), time_ns, scope));
+            block(hour, 1, 0, numbered.chain(scoped).collect())
+        })
+        .collect();
+    // The blocks of the last days come first, and some come twice.
+    for block in blocks.iter().rev().chain(&blocks[..3]) {
+        store.insert(std::slice::from_ref(block)).await.unwrap();
+    }
+    // A cancel of a trade is no delivery of it.
+    let cancel = TickRecord {
+        offset: 0,
+        ..crate::ticks::cancel(2, 1)
+    };
+    store.insert(&[block(0, 1, 1, vec![cancel])]).await.unwrap();
+    let instrument = instrument("binance:BTCUSDT");
+    let find = async |from: &[(Trade, u64)]| {
+        let mut lookup = TickLookup::default();
+        for (trade, offset) in from {
+            let from = Position {
+                epoch: 1,
+                offset: *offset,
+            };
+            lookup.insert(trade, from);
+        }
+        let found = store.read_first_matching(&instrument, i64::MIN, i64::MAX, &lookup);
+        let found = found.await.unwrap();
+        let offsets = found.iter().map(|tick| tick.position.offset);
+        offsets.collect::<Vec<_>>()
+    };
+    let id = |number, scope: Option<&str>| Trade {
+        id: Some(TradeId::Number(number)),
+        scope: scope.map(Into::into),
+        ..trade(0, 0)
+    };
+    let all: Vec<_> = (0..IDS).map(|number| (id(number, None), 0)).collect();
+    assert_eq!(find(&all).await, [0, 1, 2, 3, 4]);
+    let each_from = [
+        (id(0, None), 0),
+        (id(1, None), 2),
+        (id(2, None), 105),
+        (id(3, None), u64::MAX),
+        (id(0, Some("Y")), 7),
+        (id(9, None), 0),
+    ];
+    assert_eq!(find(&each_from).await, [0, 11, 16, 112]);
+}
+
+/// Deliveries that were rejected are passed over, a whole range of them at once.
+pub(crate) async fn rejected_deliveries_are_not_the_first(store: &impl TickStore) {
+    const REJECTED: u64 = 100;
+    let rejected = ExcludedRange {
+        epoch: 1,
+        first_offset: 0,
+        end_offset: REJECTED,
+        verdict: TickVerdict::Rejected(RejectReason::PriceNotPositive),
+        append_time_ns: 1,
+    };
+    let again = ExcludedRange {
+        first_offset: REJECTED + 1,
+        end_offset: REJECTED + 2,
+        ..rejected
+    };
+    let duplicate = ExcludedRange {
+        first_offset: REJECTED + 3,
+        end_offset: REJECTED + 4,
+        verdict: TickVerdict::Duplicate,
+        ..rejected
+    };
+    let (_kept, bars) = crate::sqlite::bar_store().await;
+    let transaction = PartitionTransaction {
+        excluded_ranges: vec![rejected, again, duplicate],
+        ..step(0, 0, REJECTED + 4)
+    };
+    commit_step(&bars, transaction).await;
+    let ticks = (0..REJECTED + 4)
+        .filter(|offset| *offset != REJECTED)
+        .map(|offset| tick_with_id(offset, 1, "1", &format!("{offset}")));
+    store
+        .insert(&[block(0, 1, 0, ticks.collect())])
+        .await
+        .unwrap();
+    let instrument = instrument("binance:BTCUSDT");
+    let finder = FirstDeliveryFinder {
+        bars: &bars,
+        ticks: store,
+        instrument: &instrument,
+        partition: 0,
+        settings: VenueSettings {
+            scheme: IdScheme::Contiguous,
+            ..VenueSettings::default()
+        },
+        next: Position {
+            epoch: 1,
+            offset: REJECTED + 4,
+        },
+    };
+    let mut all = store.read(&instrument, i64::MIN, i64::MAX).await.unwrap();
+    let last = all.pop().unwrap();
+    let found = finder.find(vec![last], &[]).await.unwrap();
+    let first = found[0].first.as_ref().map(|tick| tick.position.offset);
+    assert_eq!(first, Some(REJECTED + 2));
 }
 
 /// Returns a bar store that has folded the offsets 0 to 5, and has excluded the first as rejected
@@ -163,6 +288,9 @@ pub(crate) async fn first_deliveries_are_found_wherever_they_are(store: &impl Ti
     };
     let all = store.read(&instrument, i64::MIN, i64::MAX).await.unwrap();
     let later: Vec<_> = all[3..].to_vec();
+    let (missing, matched) = finder.match_counted(later.clone(), &all[2..3]);
+    assert_eq!((missing.as_slice(), matched.len()), (&later[1..], 1));
+    assert_eq!(matched[0].first.as_ref(), Some(&all[2]));
     let found = finder.find(later, &all[2..3]).await.unwrap();
     let compared: Vec<_> = found
         .iter()

@@ -68,6 +68,7 @@ macro_rules! bars_contract {
                 symbols_come_in_pages,
                 a_venue_needs_every_partition,
                 excluded_ranges_that_overlap,
+                excluded_ranges_in_runs_of_offsets,
             },
             amendments::{
                 marks_are_inserted_replaced_and_removed,
@@ -117,6 +118,8 @@ contract!(
     },
     lookups::{
         ticks_are_found_by_what_identifies_their_trades,
+        a_lookup_returns_one_delivery_of_each_trade,
+        rejected_deliveries_are_not_the_first,
         first_deliveries_are_found_wherever_they_are,
     },
     texts::{legal_texts_come_back_from_a_tick_store},
@@ -138,6 +141,8 @@ contract!(
     },
     lookups::{
         ticks_are_found_by_what_identifies_their_trades,
+        a_lookup_returns_one_delivery_of_each_trade,
+        rejected_deliveries_are_not_the_first,
         first_deliveries_are_found_wherever_they_are,
     },
     texts::{legal_texts_come_back_from_a_tick_store},

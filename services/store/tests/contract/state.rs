@@ -1,8 +1,8 @@
 //! PartitionProgress, symbols, venues, rejected ranges, and the one transaction.
 
 use candlewick_store::{
-    BarKey, BarReader, BarStore, CommitOutcome, ExcludedRange, PartitionProgress, SymbolQuery,
-    TickVerdict, VenueRow,
+    BarKey, BarReader, BarStore, CommitOutcome, ExcludedRange, OffsetRun, PartitionProgress,
+    SymbolQuery, TickVerdict, VenueRow,
 };
 use market::{IdScheme, IdScope, Interval, Position, RejectReason, TieOrder, VenueSettings};
 
@@ -322,6 +322,66 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
     assert_eq!(loaded.len(), 2);
     assert_eq!(loaded[1].settings, settings(2));
     assert_eq!(loaded[1].declared_at, declared_at(2));
+}
+
+/// The ticks of a symbol lie among those of others, so a page of them is many runs of offsets. One
+/// read finds the ranges that hold any of them, and none that lie between.
+pub(crate) async fn excluded_ranges_in_runs_of_offsets(store: &impl BarStore) {
+    const RUNS: u64 = 5_000;
+    let verdict = TickVerdict::Rejected(RejectReason::BeyondHorizon);
+    // Of every 100 offsets, 10 to 12, 50 and 90 are excluded.
+    let ranges = (0..RUNS).flat_map(|number| {
+        let at = number * 100;
+        [
+            excluded_range(at + 10, at + 13, TickVerdict::Duplicate),
+            excluded_range(at + 50, at + 51, verdict),
+            excluded_range(at + 90, at + 91, TickVerdict::Duplicate),
+        ]
+    });
+    let mut transaction = step(0, 0, 1);
+    transaction.excluded_ranges = ranges.collect();
+    let amendment = excluded_range(u64::MAX - 9, u64::MAX - 8, verdict);
+    transaction.excluded_amendments = vec![amendment];
+    commit_step(store, transaction).await;
+    let of_next_epoch = ExcludedRange {
+        epoch: 2,
+        ..excluded_range(20, 30, verdict)
+    };
+    let mut transaction = step(1, 0, 1);
+    transaction.excluded_ranges = vec![of_next_epoch];
+    commit_step(store, transaction).await;
+
+    let run = |epoch, first, last| OffsetRun { epoch, first, last };
+    let mut runs: Vec<_> = (0..RUNS)
+        .flat_map(|number| {
+            let at = number * 100;
+            [
+                run(1, at + 8, at + 10),
+                run(1, at + 12, at + 12),
+                run(1, at + 89, at + 89),
+            ]
+        })
+        .collect();
+    runs.extend([run(1, u64::MAX - 9, u64::MAX - 1), run(2, 20, 20)]);
+    let found = store.excluded_ranges_in(0, &runs).await.unwrap();
+    let expected = (0..RUNS)
+        .map(|number| number * 100)
+        .map(|at| excluded_range(at + 10, at + 13, TickVerdict::Duplicate));
+    assert!(found.iter().copied().eq(expected.chain([amendment])));
+    let found = store.excluded_ranges_in(1, &runs).await.unwrap();
+    assert_eq!(found, [of_next_epoch]);
+    assert_eq!(store.excluded_ranges_in(0, &[]).await.unwrap(), []);
+
+    let count = async |partition, verdict, since_ns| {
+        let counted = store.count_excluded_since(partition, verdict, since_ns);
+        counted.await.unwrap()
+    };
+    assert_eq!(count(0, verdict, 1).await, RUNS + 1);
+    assert_eq!(count(0, TickVerdict::Duplicate, i64::MIN).await, 4 * RUNS);
+    assert_eq!(count(1, verdict, 1).await, 10);
+    assert_eq!(count(0, verdict, 2).await, 0);
+    let unstorable = TickVerdict::Rejected(RejectReason::Unstorable);
+    assert_eq!(count(0, unstorable, 0).await, 0);
 }
 
 fn excluded_range(first: u64, end: u64, verdict: TickVerdict) -> ExcludedRange {

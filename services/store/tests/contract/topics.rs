@@ -1,8 +1,8 @@
 //! Generations of topics.
 
 use candlewick_store::{
-    BarReader, BarStore, CommitOutcome, EpochEnds, ExcludedRange, PartitionProgress, StoreError,
-    TickVerdict, TopicGeneration, VenueRow,
+    BarReader, BarStore, CommitOutcome, EpochEnds, ExcludedRange, OffsetRun, PartitionProgress,
+    StoreError, TickVerdict, TopicGeneration, VenueRow,
 };
 use futures_util::future::join_all;
 use market::{Interval, Position, VenueSettings};
@@ -324,6 +324,13 @@ pub(crate) async fn a_new_generation_records_where_the_one_before_ended(store: &
     assert_eq!(before.epoch_ends(0).await.unwrap(), EpochEnds::default());
 
     let beyond: Vec<_> = ends.excluded_ranges().collect();
+    let runs = [OffsetRun {
+        epoch: 1,
+        first: 100,
+        last: 100,
+    }];
+    let in_runs = store.excluded_ranges_in(0, &runs).await.unwrap();
+    assert_eq!(in_runs, beyond[..1]);
     let read = async |epoch, first, end| store.excluded_ranges(0, epoch, first, end).await.unwrap();
     assert_eq!(read(1, 0, u64::MAX).await, [excluded, beyond[0]]);
     assert_eq!(read(1, 0, 7).await, [excluded]);

@@ -7,7 +7,7 @@ use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
     IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
     PartitionTransaction, RegisteredTopic, StoreError, StoredBar, SymbolQuery, SymbolRow,
-    TopicGeneration, VenueRow,
+    TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::stored_state::StoredState;
@@ -243,6 +243,22 @@ impl BarReader for SimBarReader {
             let mut ranges = stored.all_excluded_ranges(partition);
             ranges.retain(within);
             ranges
+        }))
+    }
+
+    async fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> Result<u64, StoreError> {
+        self.simulate_call().await?;
+        Ok(self.read_stored(|stored| {
+            let ranges = stored.all_excluded_ranges(partition).into_iter();
+            ranges
+                .filter(|range| range.verdict == verdict && range.append_time_ns >= since_ns)
+                .map(|range| range.end_offset - range.first_offset)
+                .sum()
         }))
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use market::{BarRow, Instrument, Venue};
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, query};
 
 use super::id_sets::{self, IdSetPart};
@@ -11,12 +12,14 @@ use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
+use crate::offset_run::OffsetRun;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
+use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{BatchedStatement, query_without_parameters};
 use crate::state::{
     BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    SymbolRow, VenueRow,
+    SymbolRow, TickVerdict, VenueRow,
 };
 use crate::topic_generation::RegisteredTopic;
 
@@ -131,6 +134,53 @@ pub(super) const SELECT_EXCLUDED_RANGES: &str = concat!(
      9223372036854775807 FROM epoch_ends WHERE partition = ?1 AND epoch = ?2 AND end_offset < ?4",
     " ORDER BY 2"
 );
+
+/// Selects the ranges of a table that overlap some runs of offsets. `CROSS JOIN` makes the database
+/// search the index for each run.
+macro_rules! select_ranges_of_runs_from {
+    ($table:literal) => {
+        concat!(
+            "SELECT epoch, first_offset, end_offset, verdict, append_time_ns \
+             FROM runs CROSS JOIN ",
+            $table,
+            " WHERE partition = ?1 AND epoch = of_epoch AND first_offset <= last \
+             AND end_offset > first AND first_offset >= coalesce((SELECT max(first_offset) FROM ",
+            $table,
+            " WHERE partition = ?1 AND epoch = of_epoch AND first_offset <= first), first)"
+        )
+    };
+}
+
+/// Selects what [`SELECT_EXCLUDED_RANGES`] does, for several runs of offsets, which are a JSON array
+/// of arrays; each range once.
+const SELECT_EXCLUDED_RANGES_IN: &str = concat!(
+    "WITH runs (of_epoch, first, last) AS MATERIALIZED (SELECT json_extract(value, '$[0]'), \
+     json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?2)) ",
+    select_ranges_of_runs_from!("excluded_ranges"),
+    " UNION ",
+    select_ranges_of_runs_from!("excluded_amendments"),
+    " UNION SELECT epoch, end_offset, 9223372036854775807, 'beyond_epoch_end', \
+     9223372036854775807 FROM epoch_ends WHERE partition = ?1 \
+     AND EXISTS (SELECT 1 FROM runs WHERE of_epoch = epoch AND end_offset <= last) \
+     ORDER BY 1, 2"
+);
+
+/// Counts the offsets that are excluded with a verdict since a time.
+const COUNT_EXCLUDED_SINCE: &str = "SELECT coalesce(sum(end_offset - first_offset), 0) FROM ( \
+    SELECT first_offset, end_offset FROM excluded_ranges \
+    WHERE partition = ?1 AND verdict = ?2 AND append_time_ns >= ?3 \
+    UNION ALL SELECT first_offset, end_offset FROM excluded_amendments \
+    WHERE partition = ?1 AND verdict = ?2 AND append_time_ns >= ?3)";
+
+/// Returns runs of offsets as the JSON that [`SELECT_EXCLUDED_RANGES_IN`] reads.
+fn offset_runs_json(runs: &[OffsetRun]) -> String {
+    let row = |run: &OffsetRun| {
+        let columns = [run.epoch, run.first, run.last].map(u64_as_ordered_column);
+        format!("[{},{},{}]", columns[0], columns[1], columns[2])
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    format!("[{}]", rows.join(","))
+}
 
 impl BarReader for SqliteBarReader {
     async fn all_partition_progress(&self) -> Result<Vec<PartitionProgress>, StoreError> {
@@ -301,6 +351,39 @@ impl BarReader for SqliteBarReader {
             .bind(u64_as_ordered_column(epoch))
             .bind(u64_as_ordered_column(first_offset))
             .bind(u64_as_ordered_column(end_offset));
+        self.readers.read(bound, row::read_excluded_range).await
+    }
+
+    async fn count_excluded_since(
+        &self,
+        partition: u32,
+        verdict: TickVerdict,
+        since_ns: i64,
+    ) -> Result<u64, StoreError> {
+        let bound = query(COUNT_EXCLUDED_SINCE)
+            .bind(partition)
+            .bind(verdict.code())
+            .bind(since_ns);
+        let read_count = |row: &SqliteRow| {
+            let count: i64 = row.try_get(0)?;
+            u64::try_from(count).map_err(|_| DatabaseError::malformed_value("count", count))
+        };
+        Ok(self
+            .readers
+            .read(bound, read_count)
+            .await?
+            .pop()
+            .unwrap_or(0))
+    }
+
+    async fn excluded_ranges_in(
+        &self,
+        partition: u32,
+        runs: &[OffsetRun],
+    ) -> Result<Vec<ExcludedRange>, StoreError> {
+        let bound = query(SELECT_EXCLUDED_RANGES_IN)
+            .bind(partition)
+            .bind(offset_runs_json(runs));
         self.readers.read(bound, row::read_excluded_range).await
     }
 

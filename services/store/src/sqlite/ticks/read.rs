@@ -1,7 +1,5 @@
 //! Reading ticks.
 
-use std::sync::Arc;
-
 use futures_util::TryStreamExt;
 use market::{Instrument, Position, Trade};
 use schemas::TradesTopicRecord;
@@ -13,7 +11,7 @@ use crate::error::StoreError;
 use crate::sqlite::column::{read_partition, read_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
-use crate::tick_lookup::TickLookup;
+use crate::tick_lookup::{FirstMatchingTicks, TickLookup};
 use crate::tick_store::Tick;
 use crate::tick_store::{hour_start_ns, sort_and_dedup};
 
@@ -34,45 +32,74 @@ struct StoredBlockRow {
     body: Vec<u8>,
 }
 
-/// Reads one block after another; only a few are in memory at the same time. With a lookup only
-/// the ticks that match it are returned.
+/// Returns the ticks of an instrument within `[start_ns, end_ns)`, in order of their positions.
 pub(super) async fn read_ticks(
     readers: &ReaderPool,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
-    lookup: Option<Arc<TickLookup>>,
 ) -> Result<Vec<Tick>, StoreError> {
+    let mut ticks = Vec::new();
+    for_each_block(readers, instrument, start_ns, end_ns, |mut block| {
+        ticks.append(&mut block);
+    })
+    .await?;
+    Ok(sort_and_dedup(ticks))
+}
+
+/// Returns for each trade of `lookup` the delivery with the least position within
+/// `[start_ns, end_ns)`, in order of the positions.
+pub(super) async fn read_first_matching_ticks(
+    readers: &ReaderPool,
+    instrument: &Instrument,
+    start_ns: i64,
+    end_ns: i64,
+    lookup: &TickLookup,
+) -> Result<Vec<Tick>, StoreError> {
+    let mut firsts = FirstMatchingTicks::new(lookup);
+    for_each_block(readers, instrument, start_ns, end_ns, |block| {
+        for (partition, tick) in block {
+            firsts.keep_if_first(partition, tick);
+        }
+    })
+    .await?;
+    Ok(firsts.into_ticks())
+}
+
+/// Reads one block after another, and passes on those of its ticks whose event times are in
+/// `[start_ns, end_ns)`, each with its partition. Only a few blocks are in memory at the same time.
+async fn for_each_block(
+    readers: &ReaderPool,
+    instrument: &Instrument,
+    start_ns: i64,
+    end_ns: i64,
+    mut take_ticks: impl FnMut(Vec<(u32, Tick)>),
+) -> Result<(), StoreError> {
     let mut connection = readers.acquire().await?;
     let blocks = query(SELECT_BLOCKS)
         .bind(instrument.key())
         .bind(hour_start_ns(start_ns))
         .bind(start_ns)
         .bind(end_ns);
-    let mut ticks = Vec::new();
-    let collected = async {
+    let taken = async {
         let mut blocks = blocks.fetch(&mut *connection);
         while let Some(row) = blocks.try_next().await? {
             let block = read_block(&row)?;
-            let lookup = lookup.clone();
             // Decoding takes too long for an async task.
             let unpacking = tokio::task::spawn_blocking(move || {
-                let is_read = |trade: &Trade| {
-                    start_ns <= trade.time_ns
-                        && trade.time_ns < end_ns
-                        && lookup.as_ref().is_none_or(|lookup| lookup.matches(trade))
-                };
-                decode_block(&block, is_read)
+                decode_block(&block, |trade| {
+                    start_ns <= trade.time_ns && trade.time_ns < end_ns
+                })
             });
             let unpacked = unpacking.await.unwrap_or_else(|error| {
                 Err(DatabaseError::Unavailable(format!("reading: {error}")))
             });
-            ticks.append(&mut unpacked?);
+            take_ticks(unpacked?);
         }
         Ok(())
     };
-    match collected.await {
-        Ok(()) => Ok(sort_and_dedup(ticks)),
+    match taken.await {
+        Ok(()) => Ok(()),
         Err(failure) => connection.discard(failure),
     }
 }
