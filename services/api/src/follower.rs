@@ -80,7 +80,16 @@ impl<B: Backend> BarUpdatesFollower<B> {
         let mut epoch_check = pin!(self.fail_if_topic_recreated_after(Duration::ZERO));
         let mut progress = pin!(self.load_progress_after(Duration::ZERO));
         loop {
-            if state.next_offset >= state.ready_at && state.missed_before.is_none() {
+            let FollowProgress {
+                next_offset,
+                ready_at,
+                ..
+            } = state;
+            if self
+                .updates
+                .is_read_to(self.partition, next_offset, ready_at)
+                && state.missed_before.is_none()
+            {
                 self.hub.mark_partition_ready(self.partition);
                 self.health.ready();
             }

@@ -97,6 +97,10 @@ impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
         self.log.end_hint(partition)
     }
 
+    fn is_read_to(&self, partition: PartitionId, next_offset: Offset, end: Offset) -> bool {
+        self.log.is_read_to(partition, next_offset, end)
+    }
+
     async fn check_epoch(&self) -> Result<(), LogError> {
         self.log.check_epoch().await
     }

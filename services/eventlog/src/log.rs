@@ -78,6 +78,14 @@ pub trait Log: Clone + Send + Sync + 'static {
         None
     }
 
+    /// Returns whether a caller that has fetched every record before `next_offset` has fetched
+    /// every record before `end`. The offsets between the two may hold no records: other producers'
+    /// transactions leave such offsets behind. It makes no request, and returns `false` if that is
+    /// not known.
+    fn is_read_to(&self, _partition: PartitionId, next_offset: Offset, end: Offset) -> bool {
+        next_offset >= end
+    }
+
     /// Checks whether the topic is still the generation that [`Log::epoch`] returns. Records that
     /// were fetched before a successful check are of that generation. A log that cannot be
     /// recreated while it is open need not check anything.

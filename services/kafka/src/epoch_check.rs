@@ -1,5 +1,6 @@
 //! Checking whether a topic is still the generation that was opened.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use eventlog::LogError;
@@ -7,6 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::Mutex;
 
 use crate::error_mapping;
+use crate::rights::TopicRight;
 use crate::topic::KafkaTopic;
 
 /// Why the topic is not known to be the generation that was opened.
@@ -54,11 +56,14 @@ pub(crate) struct EpochChecker {
     latest: Mutex<LatestEpochCheck>,
 }
 
+/// The rights that the brokers have granted on the topic; `None` if they have no authorizer.
+pub(crate) type GrantedRights = Option<Arc<[TopicRight]>>;
+
 /// The result of the newest request.
 struct LatestEpochCheck {
     /// The answer counts for this many of the callers, the earliest ones.
     covered_callers: u64,
-    result: Result<(), EpochCheckError>,
+    result: Result<GrantedRights, EpochCheckError>,
 }
 
 impl EpochChecker {
@@ -67,34 +72,37 @@ impl EpochChecker {
             callers: AtomicU64::new(0),
             latest: Mutex::new(LatestEpochCheck {
                 covered_callers: 0,
-                result: Ok(()),
+                result: Ok(None),
             }),
         }
     }
 
-    /// Returns an error if the topic was recreated, or if the brokers do not answer.
-    pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<(), EpochCheckError> {
+    /// Returns the rights on the topic, or an error if the topic was recreated or the brokers do not
+    /// answer.
+    pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<GrantedRights, EpochCheckError> {
         let caller = self.callers.fetch_add(1, Ordering::SeqCst) + 1;
         let mut latest = self.latest.lock().await;
         if latest.covered_callers >= caller {
-            return latest.result;
+            return latest.result.clone();
         }
         // All callers up to this one came before the request is sent.
         let covered_callers = self.callers.load(Ordering::SeqCst);
         let result = compare_topic_ids(topic).await;
         *latest = LatestEpochCheck {
             covered_callers,
-            result,
+            result: result.clone(),
         };
         result
     }
 }
 
-/// Requests the id of the topic from the brokers, and compares it with the id that was opened.
-async fn compare_topic_ids(topic: &KafkaTopic) -> Result<(), EpochCheckError> {
+/// Requests the id of the topic from the brokers, and compares it with the id that was opened. The
+/// same answer says which rights are granted.
+async fn compare_topic_ids(topic: &KafkaTopic) -> Result<GrantedRights, EpochCheckError> {
     let description = topic.kafka().describe_topic(topic.name()).await;
-    match description.map_err(EpochCheckError::Code)?.id == topic.id() {
-        true => Ok(()),
+    let description = description.map_err(EpochCheckError::Code)?;
+    match description.id == topic.id() {
+        true => Ok(description.rights.map(Arc::from)),
         false => Err(EpochCheckError::Recreated),
     }
 }

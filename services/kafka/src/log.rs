@@ -10,6 +10,7 @@ use tokio::select;
 use crate::partition_reader::{PartitionReader, ReadOutcome, UnreadRecords};
 use crate::poll_rounds::{CHECK_ROUNDS, TIMEOUT_ROUNDS};
 use crate::poller;
+use crate::rights::TopicRight;
 use crate::topic::KafkaTopic;
 use crate::topic_reader::SharedTopicReader;
 
@@ -72,6 +73,16 @@ impl KafkaLog {
     /// [`LogError::Refused`] if the process must be restarted before it can append.
     pub fn check_no_fatal_producer_error(&self) -> Result<(), LogError> {
         self.topic().kafka().check_no_fatal_producer_error()
+    }
+
+    /// Checks what [`Log::check_epoch`] checks, and that the user of this process has rights on the
+    /// topic. Both take one request, which all callers that come at the same time share.
+    ///
+    /// # Errors
+    /// Those of [`Log::check_epoch`], and [`LogError::Denied`] if a right is missing, with the
+    /// command that grants it.
+    pub async fn check_epoch_and_rights(&self, needed: &[TopicRight]) -> Result<(), LogError> {
+        self.reader.check_epoch_and_rights(needed).await
     }
 
     /// Returns the records of a partition that exist and were not fetched, or `None` if there are
@@ -224,5 +235,10 @@ impl Log for KafkaLog {
     fn end_hint(&self, partition: PartitionId) -> Option<Offset> {
         let reader = self.reader.partition(partition).ok()?;
         Some(reader.end_of_records()).filter(|end| *end > 0)
+    }
+
+    fn is_read_to(&self, partition: PartitionId, next_offset: Offset, end: Offset) -> bool {
+        let is_reader_there = |reader: &Arc<PartitionReader>| reader.is_read_to(next_offset, end);
+        next_offset >= end || self.reader.partition(partition).is_ok_and(is_reader_there)
     }
 }

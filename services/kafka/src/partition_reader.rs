@@ -145,6 +145,13 @@ impl PartitionReader {
         }
     }
 
+    /// Returns whether the reader is at `next_offset` and there is no record from there to before
+    /// `end`.
+    pub(crate) fn is_read_to(&self, next_offset: Offset, end: Offset) -> bool {
+        let state = self.lock_state();
+        state.is_reading_at(next_offset) && state.unread_from() >= end
+    }
+
     /// Begins a query of the partition's end if no record has come for long, because a reader that
     /// librdkafka has forgotten looks like a reader at the end. Returns whether it did; then the
     /// caller must query the brokers and pass the answer to [`Self::finish_end_query`]. Until that,

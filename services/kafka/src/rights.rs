@@ -44,7 +44,17 @@ impl KafkaTopic {
             let connection = self.kafka().last_connection_error();
             connection.explain_code(self.name(), code)
         })?;
-        let Some(granted) = described.rights else {
+        self.check_granted_rights(described.rights.as_deref(), needed)
+    }
+
+    /// Returns [`LogError::Denied`] if one of the rights `needed` is not among those that the brokers
+    /// have granted. Brokers without an authorizer name none.
+    pub(crate) fn check_granted_rights(
+        &self,
+        granted: Option<&[TopicRight]>,
+        needed: &[TopicRight],
+    ) -> Result<(), LogError> {
+        let Some(granted) = granted else {
             return Ok(());
         };
         let is_missing = |right: &&TopicRight| !granted.contains(right);

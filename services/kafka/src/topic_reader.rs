@@ -19,6 +19,7 @@ use crate::metrics;
 use crate::native::{ReaderClient, TopicHandle};
 use crate::partition_reader::{PartitionReader, ReadError};
 use crate::poll_rounds::PollRounds;
+use crate::rights::TopicRight;
 use crate::topic::KafkaTopic;
 
 /// The client that reads a topic, and the readers of its partitions.
@@ -254,7 +255,21 @@ impl SharedTopicReader {
     pub(crate) async fn check_epoch(&self) -> Result<(), LogError> {
         self.rounds.check_open()?;
         let checked = self.epoch_check.check(&self.topic).await;
-        checked.map_err(|error| error.to_log_error(&self.topic))
+        checked
+            .map(drop)
+            .map_err(|error| error.to_log_error(&self.topic))
+    }
+
+    /// Returns an error if the topic is another generation, if the user of this process lacks one of
+    /// the rights `needed`, or if that cannot be checked. It takes one request.
+    pub(crate) async fn check_epoch_and_rights(
+        &self,
+        needed: &[TopicRight],
+    ) -> Result<(), LogError> {
+        self.rounds.check_open()?;
+        let checked = self.epoch_check.check(&self.topic).await;
+        let granted = checked.map_err(|error| error.to_log_error(&self.topic))?;
+        self.topic.check_granted_rights(granted.as_deref(), needed)
     }
 
     /// Returns an error, and stops the reader, if the topic no longer exists, which librdkafka does
@@ -292,7 +307,11 @@ impl SharedTopicReader {
     }
 }
 
-fn create_reader_client(config: &ClientConfig, topic: &str) -> Result<ReaderClient, String> {
+/// Creates a client that reads a topic, or returns why librdkafka cannot.
+pub(crate) fn create_reader_client(
+    config: &ClientConfig,
+    topic: &str,
+) -> Result<ReaderClient, String> {
     let consumer = BaseConsumer::from_config_and_context(config, ReaderCallbacks::new(topic));
     consumer.map(Arc::new).map_err(|error| error.to_string())
 }

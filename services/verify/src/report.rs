@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use host::{Align, TextTable, format_count};
 use market::{Instrument, Interval, Position, Window, format_time};
-use store::TickVerdict;
+use store::{DuplicateComparison, DuplicateTick, TickVerdict};
 
 use crate::named_bar_values::format_position;
-use crate::standstill::StandingPartition;
+use crate::standstill::{StandingPartition, StandstillCause};
 
 /// The most differences that are listed.
 const LISTED_LIMIT: usize = 100;
@@ -40,7 +40,7 @@ pub(crate) struct VerifyReport {
     /// The number of differences, listed or not.
     pub(crate) difference_count: u64,
     listed: Vec<StoredValueDifference>,
-    /// Partitions with records that nobody folds.
+    /// Partitions with records that are not folded.
     pub(crate) standing: Vec<StandingPartition>,
     pub(crate) duration: Duration,
 }
@@ -81,6 +81,17 @@ impl VerifyReport {
     /// Counts a tick that the fold excluded.
     pub(crate) fn count_excluded_tick(&mut self, verdict: TickVerdict) {
         *self.excluded.entry(verdict.code()).or_default() += 1;
+    }
+
+    /// Counts the duplicates that differ from their first deliveries.
+    pub(crate) fn count_conflicts(&mut self, duplicates: &[DuplicateTick]) {
+        for duplicate in duplicates {
+            match duplicate.compare() {
+                DuplicateComparison::Same => {}
+                DuplicateComparison::Conflict(_) => self.conflicts += 1,
+                DuplicateComparison::NotComparable => self.not_comparable += 1,
+            }
+        }
     }
 
     fn table(&self) -> TextTable {
@@ -131,12 +142,8 @@ impl fmt::Display for VerifyReport {
             let count = format_count(unlisted);
             writeln!(out, "… and {count} more differences")?;
         }
-        for StandingPartition { partition, offset } in &self.standing {
-            writeln!(
-                out,
-                "partition {partition} of trades stands still before offset {offset}: there are \
-                 records, and no aggregator of this database folds them"
-            )?;
+        for found in &self.standing {
+            writeln!(out, "{found}")?;
         }
         write!(out, "{}", self.table())?;
         if self.conflicts > 0 {
@@ -158,6 +165,29 @@ impl fmt::Display for VerifyReport {
             ),
             (false, _) => writeln!(out, "The bars are not what their trades say."),
         }
+    }
+}
+
+impl fmt::Display for StandingPartition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            partition,
+            offset,
+            cause,
+        } = self;
+        let cause = match cause {
+            StandstillCause::NotFolded => {
+                "there are records, and no aggregator of this database folds them"
+            }
+            StandstillCause::OpenTransaction => {
+                "a producer has an open transaction, and the brokers keep it and what follows from \
+                 readers until it ends; docs/operations.md says how to find and end it"
+            }
+        };
+        write!(
+            out,
+            "partition {partition} of trades stands still before offset {offset}: {cause}"
+        )
     }
 }
 

@@ -1,10 +1,11 @@
-//! Partitions that nobody folds, although there are records.
+//! Partitions that are not folded, although there are records.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clock::Clock;
 use eventlog::{Log, LogError};
-use kafka::KafkaLog;
+use kafka::{KafkaLog, KafkaTopic};
 use market::Position;
 use store::BarReader;
 
@@ -13,16 +14,72 @@ const STANDSTILL_AFTER: Duration = Duration::from_secs(10);
 /// How often the progress is read meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A partition that stands still, and its first record that is not folded, or its place.
+/// A partition that stands still, and the offset of its first record that is not folded, or of the
+/// first record that the brokers keep from readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StandingPartition {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
+    pub(crate) cause: StandstillCause,
 }
 
-/// Returns the partitions that stand still at the positions of `first_unfolded`, one for each
-/// partition. Waits only if the log holds records there.
+/// Why a partition stands still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StandstillCause {
+    /// No aggregator of this database folds its records.
+    NotFolded,
+    /// A producer has an open transaction.
+    OpenTransaction,
+}
+
+/// Returns the partitions of `trades` that stand still: those at the positions of `first_unfolded`,
+/// one for each partition, and those with a transaction that stays open. Waits only if there are
+/// records or transactions.
 pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
+    (topic, log): (&KafkaTopic, &KafkaLog),
+    bars: &R,
+    first_unfolded: &[Position],
+    clock: &C,
+) -> anyhow::Result<Vec<StandingPartition>> {
+    let open_at_first = find_open_transactions(topic).await?;
+    let begin_ns = clock.monotonic_ns();
+    let unfolded = find_unfolded_partitions(log, bars, first_unfolded, clock).await?;
+    let mut standing: BTreeMap<_, _> = unfolded
+        .into_iter()
+        .map(|found| (found.partition, found))
+        .collect();
+    if !open_at_first.is_empty() {
+        let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
+        clock.sleep(STANDSTILL_AFTER.saturating_sub(waited)).await;
+        // A producer that ends one transaction and begins the next moves the offset.
+        let mut open = find_open_transactions(topic).await?;
+        open.retain(|found| open_at_first.contains(found));
+        standing.extend(open.into_iter().map(|found| (found.partition, found)));
+    }
+    Ok(standing.into_values().collect())
+}
+
+/// Returns the partitions with an open transaction, and where it begins.
+async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<StandingPartition>> {
+    let finder = topic.open_transaction_finder()?;
+    let mut open = Vec::new();
+    for partition in 0..topic.partitions() {
+        if let Some(offset) = finder.find(partition).await? {
+            open.push(StandingPartition {
+                partition,
+                offset,
+                cause: StandstillCause::OpenTransaction,
+            });
+        }
+    }
+    // Dropping the clients blocks for a moment.
+    tokio::task::spawn_blocking(move || drop(finder)).await?;
+    Ok(open)
+}
+
+/// Returns the partitions that are not folded beyond the positions of `first_unfolded`, one for
+/// each partition. Waits only if the log holds records there.
+async fn find_unfolded_partitions<R: BarReader, C: Clock>(
     log: &KafkaLog,
     bars: &R,
     first_unfolded: &[Position],
@@ -53,6 +110,7 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
         .map(|(partition, position)| StandingPartition {
             partition,
             offset: position.offset,
+            cause: StandstillCause::NotFolded,
         });
     Ok(places.collect())
 }

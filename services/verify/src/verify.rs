@@ -73,7 +73,8 @@ pub(crate) async fn verify_target<C: Clock>(
                 compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?;
             let log = topic.open_log(0)?;
             let folded = &snapshot.first_unfolded_positions;
-            report.standing = find_standing_partitions(&log, &bars, folded, &clock).await?;
+            report.standing =
+                find_standing_partitions((&topic, &log), &bars, folded, &clock).await?;
             // Dropping the clients blocks for a moment.
             tokio::task::spawn_blocking(move || drop((log, topic))).await?;
             report

@@ -21,10 +21,13 @@ impl SessionReadiness {
     }
 
     /// Reports the worker as ready when it first has folded the records before `ready_from`
-    /// and announced them all.
-    pub(super) fn report_ready_if_caught_up(&mut self, next_offset: u64, has_updates: bool) {
-        let is_folded = next_offset >= self.ready_from && !has_updates;
-        if is_folded && !self.has_caught_up {
+    /// and announced them all. `is_folded_to` says whether every record before an offset is folded.
+    pub(super) fn report_ready_if_caught_up(
+        &mut self,
+        is_folded_to: impl FnOnce(u64) -> bool,
+        has_updates: bool,
+    ) {
+        if !self.has_caught_up && !has_updates && is_folded_to(self.ready_from) {
             self.has_caught_up = true;
             self.health.ready();
         }

@@ -83,8 +83,10 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 return Ok(SessionEnd::Stopped);
             }
             let next_offset = self.core.next_position().offset;
+            let trades = &worker.topics.trades;
+            let is_folded_to = |end| trades.is_read_to(worker.partition, next_offset, end);
             self.readiness
-                .report_ready_if_caught_up(next_offset, self.core.has_updates());
+                .report_ready_if_caught_up(is_folded_to, self.core.has_updates());
             self.append_advance_if_due().await;
             self.query_archiver_if_due();
             self.measure_lag_if_due();

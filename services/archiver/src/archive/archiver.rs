@@ -76,7 +76,7 @@ impl<B: Backend> Archiver<B> {
             return Ok(SessionStepOutcome::Stopped);
         };
         loop {
-            session.report_readiness(&self.health);
+            self.report_readiness(&session);
             let until_due = session
                 .pending
                 .time_until_write_due(&self.clock, &self.policy);

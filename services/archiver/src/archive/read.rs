@@ -1,6 +1,8 @@
 //! Reading the log.
 
 use std::fmt::Display;
+use std::pin::pin;
+use std::time::Duration;
 
 use backend::Backend;
 use clock::Clock;
@@ -11,6 +13,9 @@ use super::archiver::Archiver;
 use super::session::{ArchiverSession, SessionStepOutcome};
 use crate::error::ArchiverError;
 
+/// How often an archiver that waits for a record checks whether it has read all that there are.
+const READINESS_INTERVAL: Duration = Duration::from_secs(1);
+
 impl<B: Backend> Archiver<B> {
     /// Waits until the log holds the next record. If the last attempt failed, waits before that
     /// until another one is due.
@@ -20,11 +25,32 @@ impl<B: Backend> Archiver<B> {
             session.retry_timer.wait_until_due(&self.clock).await;
             // While there is nothing to read, nothing else would notice that the log is back.
             let bounds = self.trades.bounds(self.partition).await?;
-            if bounds.end <= next_offset {
+            if self.has_read_to(next_offset, bounds.end) {
                 self.health.ready();
             }
         }
-        self.trades.wait(self.partition, next_offset).await
+        let mut wait = pin!(self.trades.wait(self.partition, next_offset));
+        // The log may learn only while it waits that it holds no further record.
+        while !self.has_read_to(next_offset, session.ready_from) {
+            tokio::select! {
+                biased;
+                waited = &mut wait => return waited,
+                () = self.clock.sleep(READINESS_INTERVAL) => self.report_readiness(session),
+            }
+        }
+        wait.await
+    }
+
+    /// Reports whether a session has read what the log held when the session began.
+    pub(super) fn report_readiness(&self, session: &ArchiverSession) {
+        let is_read_to = |next_offset, end| self.has_read_to(next_offset, end);
+        session.report_readiness(is_read_to, &self.health);
+    }
+
+    /// Returns whether an archiver that has read every record before `next_offset` has read every
+    /// record before `end`.
+    fn has_read_to(&self, next_offset: u64, end: u64) -> bool {
+        self.trades.is_read_to(self.partition, next_offset, end)
     }
 
     /// Fetches records, adds them to the blocks, and writes those that end or are due.

@@ -16,12 +16,17 @@ pub(super) struct ArchiverSession {
 
 impl ArchiverSession {
     /// Reports whether the archiver is ready: it is once it has read the records that the log held
-    /// when the session began, unless the last attempt to read failed.
-    pub(super) fn report_readiness(&self, health: &HealthComponent) {
+    /// when the session began, unless the last attempt to read failed. `is_read_to` says whether a
+    /// caller that has read every record before the first offset has read all before the second.
+    pub(super) fn report_readiness(
+        &self,
+        is_read_to: impl FnOnce(u64, u64) -> bool,
+        health: &HealthComponent,
+    ) {
         if self.retry_timer.is_backing_off() {
             return;
         }
-        match self.pending.next_offset() >= self.ready_from {
+        match is_read_to(self.pending.next_offset(), self.ready_from) {
             true => health.ready(),
             false => health.not_ready("archiving the records that the log holds already"),
         }
@@ -57,13 +62,14 @@ mod tests {
         let health = Health::default();
         let component = health.register("archiver-0");
         let policy = RetryPolicy::new(Duration::from_secs(1), Duration::from_secs(1));
+        let is_read_to = |next_offset, end| next_offset >= end;
         let mut session = ArchiverSession {
             pending: PendingRecords::new(BlockBuilder::new(0, 1, 1, 0), 5),
             retry_timer: RetryTimer::new(policy),
             ready_from: 7,
         };
         for (offset, is_ready) in [(5, false), (6, true), (7, true)] {
-            session.report_readiness(&component);
+            session.report_readiness(is_read_to, &component);
             assert_eq!(health.readiness().is_ready(), offset > 6, "before {offset}");
             let record = Record {
                 offset,
@@ -74,16 +80,16 @@ mod tests {
             session
                 .pending
                 .push_and_is_block_end(&record, &BlockPolicy::default());
-            session.report_readiness(&component);
+            session.report_readiness(is_read_to, &component);
             assert_eq!(health.readiness().is_ready(), is_ready, "after {offset}");
         }
         // A failure that was reported stays until the log can be read again.
         session.retry_timer.record_failure(&ManualClock::new(0));
         component.not_ready("no answer");
-        session.report_readiness(&component);
+        session.report_readiness(is_read_to, &component);
         assert!(!health.readiness().is_ready());
         session.retry_timer.record_success();
-        session.report_readiness(&component);
+        session.report_readiness(is_read_to, &component);
         assert!(health.readiness().is_ready());
     }
 }

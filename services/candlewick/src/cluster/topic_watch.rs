@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
-use eventlog::{Log, LogError};
+use eventlog::LogError;
 use host::HealthComponent;
 
 use super::servers::GuardedTopic;
@@ -21,10 +21,7 @@ const UNAVAILABLE_AFTER: Duration = Duration::from_secs(15);
 /// the process has its rights, which a process that has nothing to read or append would not notice
 /// otherwise.
 pub(super) async fn watch_topic_until_recreated(topic: &OpenTopic) -> LogError {
-    let check = || async {
-        topic.log.check_epoch().await?;
-        topic.topic.check_rights(topic.rights).await
-    };
+    let check = || topic.log.log().check_epoch_and_rights(topic.rights);
     check_until_recreated(&SystemClock, &topic.health, check).await
 }
 

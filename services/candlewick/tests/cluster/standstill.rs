@@ -50,6 +50,28 @@ fn wait_standing_still(process: &TestProcess, topic: &str, partition: u32) {
     });
 }
 
+/// The end of a transaction takes an offset that holds no record, so the end of the log lies beyond
+/// the last record. Roles that start then have read everything.
+#[test]
+fn roles_are_ready_where_a_partition_ends_with_the_marker_of_a_transaction() {
+    let cluster = TestCluster::new("marker");
+    let (partition, entry) = record("v:A");
+    for topic in ["trades", "bar-updates"] {
+        let transaction = cluster.open_transaction(topic, partition, &entry);
+        transaction.abort_transaction(KAFKA_TIMEOUT).unwrap();
+    }
+    // No record follows: without symbols no partition gets advances.
+    for role in ["archiver", "aggregator", "api"] {
+        cluster.start_ready(role).terminate().success();
+    }
+    // The venue is unknown, so the trade counts nowhere and makes no symbol.
+    let transaction = cluster.open_transaction("trades", partition, &entry);
+    transaction.commit_transaction(KAFKA_TIMEOUT).unwrap();
+    for role in ["archiver", "aggregator"] {
+        cluster.start_ready(role).terminate().success();
+    }
+}
+
 #[test]
 fn an_open_transaction_of_a_foreign_producer_is_named_until_it_ends() {
     let cluster = TestCluster::new("transaction");
@@ -65,6 +87,13 @@ fn an_open_transaction_of_a_foreign_producer_is_named_until_it_ends() {
     for role in &roles {
         wait_standing_still(role, "trades", partition);
     }
+    // `verify` names it too, although no bar differs from the trades that can be read.
+    let verified = cluster.run_verify();
+    assert_eq!(verified.code, Some(1), "{}", verified.text);
+    let place = format!("partition {partition} of trades stands still before offset");
+    let named = verified.text.lines().find(|line| line.contains(&place));
+    let named = named.unwrap_or_else(|| panic!("{}", verified.text));
+    assert!(named.contains("open transaction"), "{named}");
     // A process that starts now is not ready either, although it has read what it can.
     let [aggregator, archiver] = roles;
     archiver.terminate().success();
