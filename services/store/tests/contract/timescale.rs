@@ -1,6 +1,7 @@
 //! Tests of what is particular to TimescaleDB. Each test has a database of its own, a copy of a
 //! migrated template.
 
+mod commits_in_flight;
 mod database;
 mod migration;
 mod owners;
