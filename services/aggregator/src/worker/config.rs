@@ -23,8 +23,8 @@ pub struct WorkerConfig {
     /// How often the worker checks whether dirty minutes can be refolded.
     pub refold_interval: Duration,
     /// How many records the worker leaves out within an hour because the store refuses what they
-    /// change. If there are more, it is not the data, and the partition stops. A worker that starts
-    /// counts anew.
+    /// change. If there are more, it is not the data, and the partition stops. Those that other
+    /// workers of the partition have left out count too.
     pub max_left_out_per_hour: usize,
     /// How long a call to a store or a topic may take.
     pub call_timeout: Duration,

@@ -3,16 +3,17 @@
 //! A legal record whose effects a store cannot hold must not stop its partition for ever. The value
 //! domain makes this impossible for the cases that are known; this is the second line.
 
-use std::collections::VecDeque;
-
 use backend::Backend;
 use bytes::Bytes;
 use clock::{Clock, duration_ns};
 use eventlog::Record;
-use market::{Interval, Position};
+use market::{Interval, Position, RejectReason};
 use schemas::{LeftOut, TradesTopicRecord};
 use std::time::Duration;
-use store::{BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoreError};
+use store::{
+    BarReader, BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoreError,
+    TickVerdict,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::fetch::{FetchOutcome, fetch_records};
@@ -69,8 +70,6 @@ pub(super) struct LeftOutRecord {
 pub(super) struct RefusedRecordSearch {
     limit: Option<CommitLimit>,
     left_out: Option<LeftOutRecord>,
-    /// When records were left out, by the monotonic clock, in nanoseconds.
-    left_out_times_ns: VecDeque<u64>,
 }
 
 impl RefusedRecordSearch {
@@ -174,9 +173,13 @@ impl RefusedRecordSearch {
         };
         left_out.is_checked = true;
         let limit = worker.config.max_left_out_per_hour;
-        if !self.count_left_out(worker.stores.clock.monotonic_ns(), limit) {
-            let many = format!("{limit} records were left out within an hour already");
-            return Err(refusal(worker, format!("{reason}; {many}")));
+        match count_left_out_within_period(worker, &record, stop).await? {
+            None => return Ok(false),
+            Some(count) if count >= limit => {
+                let many = format!("{count} records were left out within an hour already");
+                return Err(refusal(worker, format!("{reason}; {many}")));
+            }
+            Some(_) => {}
         }
         if !append_left_out(worker, &record, stop).await? {
             return Ok(false);
@@ -195,18 +198,23 @@ impl RefusedRecordSearch {
         let left_out = self.left_out.as_ref();
         left_out.is_some_and(|left_out| left_out.offset == offset)
     }
+}
 
-    /// Counts a record that is left out. Returns whether that is allowed.
-    fn count_left_out(&mut self, now_ns: u64, limit: usize) -> bool {
-        let period_ns = duration_ns(LEFT_OUT_PERIOD);
-        while let Some(oldest_ns) = self.left_out_times_ns.front()
-            && now_ns - oldest_ns > period_ns
-        {
-            self.left_out_times_ns.pop_front();
-        }
-        self.left_out_times_ns.push_back(now_ns);
-        self.left_out_times_ns.len() <= limit
-    }
+/// Returns how many records of the partition were left out within [`LEFT_OUT_PERIOD`] before
+/// `record`, by whatever worker, or `None` if the worker is stopped first. The time is that of the
+/// log. Every record before this one is committed, so the store knows those that were left out.
+async fn count_left_out_within_period<B: Backend>(
+    worker: &PartitionWorker<B>,
+    record: &Record,
+    stop: &CancellationToken,
+) -> Result<Option<usize>, WorkerError> {
+    let period_ns = duration_ns(LEFT_OUT_PERIOD).cast_signed();
+    let since_ns = record.append_time_ns.saturating_sub(period_ns);
+    let verdict = TickVerdict::Rejected(RejectReason::Unstorable);
+    let bars = &worker.stores.bars;
+    let count = || bars.count_excluded_since(worker.partition, verdict, since_ns);
+    let count = worker.retry_store_call(stop, count).await?;
+    Ok(count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
 }
 
 fn refusal<B: Backend>(worker: &PartitionWorker<B>, reason: String) -> WorkerError {
