@@ -14,13 +14,26 @@ pub(crate) fn has_conflicts(found: &[SymbolConflicts]) -> bool {
     found.iter().any(|symbol| symbol.conflicts > 0)
 }
 
-/// Returns the lines about the conflicts of a run.
-pub(crate) fn conflict_lines(conflicts: &Result<Vec<SymbolConflicts>, String>) -> String {
+/// Returns the lines about the conflicts of a run. `sent_before` is the number of trades that an
+/// earlier, interrupted run has sent; they are not among those that were compared.
+pub(crate) fn conflict_lines(
+    conflicts: &Result<Vec<SymbolConflicts>, String>,
+    sent_before: u64,
+) -> String {
     let found = match conflicts {
         Ok(found) => found,
         Err(reason) => return format!("Conflicts were not counted: {reason}\n"),
     };
     let mut text = String::new();
+    if sent_before > 0 {
+        let _ = writeln!(
+            text,
+            "Only the trades that this run sent were compared, from trade {} on. \
+             GET /api/v1/duplicates/VENUE/SYMBOL?conflicts=true lists the conflicts of those \
+             before, too.",
+            format_count(sent_before.saturating_add(1))
+        );
+    }
     if has_conflicts(found) {
         let conflicting = found.iter().filter(|symbol| symbol.conflicts > 0);
         text += &count_lines(
@@ -107,9 +120,19 @@ mod tests {
     }
 
     #[test]
+    fn a_resumed_run_says_from_where_on_it_compared() {
+        let text = conflict_lines(&Ok(Vec::new()), 1_000);
+        let expected = "\
+Only the trades that this run sent were compared, from trade 1,001 on. GET /api/v1/duplicates/VENUE/SYMBOL?conflicts=true lists the conflicts of those before, too.
+Conflicts: none.
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
     fn what_was_counted_is_said_and_nothing_else() {
-        assert_eq!(conflict_lines(&Ok(Vec::new())), "Conflicts: none.\n");
-        let unknown = conflict_lines(&Err("no answer".to_owned()));
+        assert_eq!(conflict_lines(&Ok(Vec::new()), 0), "Conflicts: none.\n");
+        let unknown = conflict_lines(&Err("no answer".to_owned()), 0);
         assert_eq!(unknown, "Conflicts were not counted: no answer\n");
         let found = vec![symbol("A/B", 3, 0), symbol("C", 10_000, 2)];
         assert!(has_conflicts(&found) && !has_conflicts(&[symbol("A", 0, 1)]));
@@ -121,11 +144,11 @@ The ids of v:A/B begin again on another day. If the venue numbers the trades of 
 Not comparable: at least 2 trades were delivered before and cannot be compared: the first delivery is no longer stored:
   at least 2 of v:C; GET /api/v1/duplicates/v/C?conflicts=true lists them
 ";
-        assert_eq!(conflict_lines(&Ok(found)), expected);
+        assert_eq!(conflict_lines(&Ok(found), 0), expected);
         let many: Vec<_> = (0..12)
             .map(|number| symbol(&format!("S{number}"), 1, 0))
             .collect();
-        let text = conflict_lines(&Ok(many));
+        let text = conflict_lines(&Ok(many), 0);
         assert!(text.contains("Conflicts: 12 trades"), "{text}");
         assert!(text.ends_with("  and those of 2 more symbols\n"), "{text}");
     }

@@ -29,10 +29,13 @@ const SILENT_WAIT: Duration = Duration::from_secs(2);
 /// The number of characters of a date at the beginning of a time.
 const DATE_CHARACTERS: usize = 10;
 
-/// Which positions of the log hold what a run sent: for each partition those from the first
-/// position to the end. Records of other senders may lie between them.
+/// Which positions of the log hold what a run sent and the server acknowledged: for each partition
+/// the ends of ranges of positions by their first positions. Ranges that touch are one.
+///
+/// A request whose answer was lost is sent again. Both copies may be in the log, and only the second
+/// is here: so a conflict is counted once. Records of other senders may lie within a range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct AppendedPositions(BTreeMap<u32, (Position, Position)>);
+pub(crate) struct AppendedPositions(BTreeMap<u32, BTreeMap<Position, Position>>);
 
 /// A symbol of which trades were sent, and their event times.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,15 +77,36 @@ impl AppendedPositions {
             epoch: offsets.epoch,
             offset,
         };
-        let (first, end) = (at(offsets.first_offset), at(offsets.end_offset));
-        let range = self.0.entry(offsets.partition).or_insert((first, end));
-        *range = (range.0.min(first), range.1.max(end));
+        let (mut first, mut end) = (at(offsets.first_offset), at(offsets.end_offset));
+        let ranges = self.0.entry(offsets.partition).or_default();
+        while let Some((last_first, last_end)) = ranges.range(..=end).next_back()
+            && *last_end >= first
+        {
+            let touching = *last_first;
+            first = first.min(touching);
+            end = end.max(*last_end);
+            ranges.remove(&touching);
+        }
+        ranges.insert(first, end);
     }
 
     /// Returns whether it contains a position.
     fn contains(&self, record: RecordPosition) -> bool {
-        let range = self.0.get(&record.partition);
-        range.is_some_and(|(first, end)| (*first..*end).contains(&record.position))
+        let ranges = self.0.get(&record.partition);
+        let range = ranges.and_then(|ranges| ranges.range(..=record.position).next_back());
+        range.is_some_and(|(_, end)| record.position < *end)
+    }
+
+    /// Returns the first position of a partition.
+    fn first(&self, partition: u32) -> Option<Position> {
+        let (first, _) = self.0.get(&partition)?.first_key_value()?;
+        Some(*first)
+    }
+
+    /// Returns the position behind the last one of a partition.
+    fn end(&self, partition: u32) -> Option<Position> {
+        let (_, end) = self.0.get(&partition)?.last_key_value()?;
+        Some(*end)
     }
 }
 
@@ -103,12 +127,12 @@ impl ConflictCounter<'_> {
     /// Counts the conflicts of one symbol; `None` if nothing was appended to its partition.
     fn count_of_symbol(&self, sent: &SentSymbol) -> anyhow::Result<Option<SymbolConflicts>> {
         let partition = self.wait_until_complete(sent)?;
-        let Some((first, _)) = self.appended.0.get(&partition) else {
+        let Some(position) = self.appended.first(partition) else {
             return Ok(None);
         };
         let since = RecordPosition {
             partition,
-            position: *first,
+            position,
         };
         let mut counted = SymbolConflicts::new(sent);
         let mut cursor = None;
@@ -153,7 +177,7 @@ impl ConflictCounter<'_> {
                 partition,
                 position,
             } = parse_position(&page.complete_to)?;
-            let end = self.appended.0.get(&partition).map(|(_, end)| *end);
+            let end = self.appended.end(partition);
             if end.is_none_or(|end| end <= position) {
                 return Ok(partition);
             }
@@ -224,4 +248,48 @@ fn whole_query(sent: &SentSymbol) -> DuplicateQuery<'_> {
 fn parse_position(text: &str) -> anyhow::Result<RecordPosition> {
     let parsed = text.parse::<RecordPosition>();
     parsed.with_context(|| format!("the server sent the position {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_acknowledged_is_contained() {
+        let mut appended = AppendedPositions::default();
+        let mut add = |partition, first_offset, end_offset| {
+            appended.add(&AppendedOffsetsJson {
+                partition,
+                epoch: 1,
+                first_offset,
+                end_offset,
+            });
+        };
+        // The answer to what has the offsets 10 to 19 was lost, and it was sent again.
+        for (first, end) in [(0, 10), (40, 50), (20, 30), (30, 40), (60, 70), (55, 62)] {
+            add(0, first, end);
+        }
+        add(3, 5, 6);
+        let ranges: Vec<_> = appended.0[&0]
+            .iter()
+            .map(|(first, end)| (first.offset, end.offset))
+            .collect();
+        assert_eq!(ranges, [(0, 10), (20, 50), (55, 70)]);
+        let contains = |partition, epoch, offset| {
+            appended.contains(RecordPosition {
+                partition,
+                position: Position { epoch, offset },
+            })
+        };
+        for offset in [0, 9, 20, 29, 30, 49, 55, 69] {
+            assert!(contains(0, 1, offset), "{offset}");
+        }
+        for offset in [10, 19, 50, 54, 70] {
+            assert!(!contains(0, 1, offset), "{offset}");
+        }
+        assert!(contains(3, 1, 5) && !contains(3, 2, 5) && !contains(1, 1, 5));
+        let ends = [appended.first(0), appended.end(0)].map(|at| at.unwrap().offset);
+        assert_eq!(ends, [0, 70]);
+        assert_eq!(appended.end(1), None);
+    }
 }

@@ -80,6 +80,12 @@ impl LineIdentifier {
         })
     }
 
+    /// Returns how many lines there is memory for.
+    #[cfg(test)]
+    pub(crate) fn allocated_lines(&self) -> usize {
+        self.lines.capacity()
+    }
+
     /// Forgets the lines whose event times are before the median, or all if they have one time.
     fn forget_older_half(&mut self) {
         let mut times: Vec<_> = self.lines.values().map(|line| line.time_ns).collect();

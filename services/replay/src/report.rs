@@ -142,7 +142,7 @@ impl ReplayReport {
             text += &format!("{rejected} of those sent before were rejected then\n");
         }
         text += "Accepted means durable; trades that were there already are counted as duplicates when they are folded.\n";
-        text + &conflict_lines(&self.conflicts)
+        text + &conflict_lines(&self.conflicts, self.sent_before.trades)
     }
 }
 

@@ -186,7 +186,11 @@ impl TapeReader {
                 Some((number, bytes)) => Some((*number, TapeLine::Whole(bytes))),
                 None => next_line_or_record_loss(&mut self.lines, self.tape_index, bad_lines),
             };
-            let (number, line) = next_line?;
+            let Some((number, line)) = next_line else {
+                // Other tapes may go on for long, and this one needs no memory any more.
+                self.line_identifier = LineIdentifier::default();
+                return None;
+            };
             let line = match line {
                 TapeLine::Whole([]) => continue,
                 TapeLine::Whole(line) => Ok(line),

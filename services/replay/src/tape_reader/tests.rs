@@ -43,6 +43,8 @@ fn read_tape(
     let (mut instruments, mut bad_lines) = (InstrumentTable::default(), LineProblems::new(1));
     let trades =
         std::iter::from_fn(|| reader.next_trade(&mut instruments, &mut bad_lines)).collect();
+    // Tapes that go on for longer keep their readers, so one that has ended must hold no memory.
+    assert_eq!(reader.line_identifier.allocated_lines(), 0, "{name}");
     Ok(ReadTape {
         trades,
         instruments,
