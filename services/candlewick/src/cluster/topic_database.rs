@@ -4,6 +4,7 @@
 //! The opposite, topics that are not those of the database, is refused by the database when an
 //! aggregator registers them (decision 17).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
@@ -40,6 +41,37 @@ pub(super) enum BindError {
         /// This database.
         own: String,
     },
+    #[error(
+        "the topic was folded into another database and is now bound to none, as after it was \
+         deleted and created again: a process that was refused does not bind it to {own}; restart \
+         this process if that is meant, or run `candlewick topics bind`"
+    )]
+    RefusedBefore {
+        /// This database.
+        own: String,
+    },
+}
+
+/// Whether this process was refused, because the topic was bound to another database.
+///
+/// Such a process waits, and its attempts go on. Should the binding vanish meanwhile, with the topic
+/// itself, it must not be the first to bind the new topic.
+#[derive(Debug, Default)]
+pub(super) struct BindingRefusal(AtomicBool);
+
+impl BindingRefusal {
+    /// Checks what the topic is bound to, and remembers a refusal.
+    fn check(&self, own: &BoundDatabase, bound: Option<&str>) -> Result<(), BindError> {
+        match bound {
+            Some(bound) => own.check(bound).inspect_err(|_| {
+                self.0.store(true, Ordering::Relaxed);
+            }),
+            None if self.0.load(Ordering::Relaxed) => {
+                Err(BindError::RefusedBefore { own: own.0.clone() })
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl BoundDatabase {
@@ -66,10 +98,11 @@ impl BoundDatabase {
 }
 
 /// Checks that the topic is not bound to another database. Binds nothing: the database may have to
-/// refuse the topic.
+/// refuse the topic. `refusal` is that of earlier checks.
 pub(super) async fn check_not_bound_elsewhere(
     topic: &KafkaTopic,
     bars: &GuardedBars,
+    refusal: &BindingRefusal,
 ) -> Result<(), BindError> {
     let Some(own) = BoundDatabase::of_store(bars.unguarded()) else {
         return Ok(());
@@ -78,7 +111,7 @@ pub(super) async fn check_not_bound_elsewhere(
     let bound = binding.read().await;
     // Dropping the client blocks for a moment.
     let _ = tokio::task::spawn_blocking(move || drop(binding)).await;
-    bound?.map_or(Ok(()), |bound| own.check(&bound))
+    refusal.check(&own, bound?.as_deref())
 }
 
 /// The binding of `trades` to the database of this process.
@@ -86,6 +119,7 @@ pub(super) struct TradesDatabase {
     binding: TopicBinding,
     own: BoundDatabase,
     topic_name: String,
+    refusal: BindingRefusal,
 }
 
 impl TradesDatabase {
@@ -109,6 +143,7 @@ impl TradesDatabase {
             binding: topic.open_binding()?,
             own,
             topic_name: topic.name().to_owned(),
+            refusal: BindingRefusal::default(),
         };
         let attempt = || database.bind_or_check();
         let bound = connector
@@ -118,13 +153,15 @@ impl TradesDatabase {
     }
 
     async fn bind_or_check(&self) -> Result<(), BindError> {
-        if let Some(bound) = self.binding.read().await? {
-            return self.own.check(&bound);
+        let bound = self.binding.read().await?;
+        self.refusal.check(&self.own, bound.as_deref())?;
+        if bound.is_some() {
+            return Ok(());
         }
         self.binding.write(&self.own.0).await?;
         // Two aggregators may have bound it at once: the last one has.
         let bound = self.binding.read().await?.unwrap_or_default();
-        self.own.check(&bound)
+        self.refusal.check(&self.own, Some(&bound))
     }
 
     /// Waits until the topic is bound to another database, and returns why this process has to end.
@@ -175,6 +212,21 @@ pub(crate) async fn rebind_topic(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn after_a_refusal_only_an_operator_binds_the_topic() {
+        let own = BoundDatabase("7/1/public bars in staging at db:5432".to_owned());
+        let refusal = BindingRefusal::default();
+        refusal.check(&own, None).unwrap();
+        refusal.check(&own, Some(&own.0)).unwrap();
+        let other = Some("8/1/public bars in production at db2:5432");
+        refusal.check(&own, other).unwrap_err();
+        // The topic was recreated, which removes its binding.
+        let error = refusal.check(&own, None).unwrap_err();
+        assert!(matches!(error, BindError::RefusedBefore { .. }), "{error}");
+        // An operator has bound it to this database.
+        refusal.check(&own, Some(&own.0)).unwrap();
+    }
 
     #[test]
     fn a_database_is_known_by_its_identifier_and_named_with_its_address() {

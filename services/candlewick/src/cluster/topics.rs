@@ -13,7 +13,7 @@ use store::{BarReader, BarStore, StoreError, TopicGeneration};
 use super::servers::{
     GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_permanent,
 };
-use super::topic_database::{BindError, check_not_bound_elsewhere};
+use super::topic_database::{BindError, BindingRefusal, check_not_bound_elsewhere};
 
 /// How long the end of the process waits for the brokers to acknowledge appended records.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,6 +73,7 @@ pub(super) async fn open_topic(
 ) -> anyhow::Result<Option<OpenTopic>> {
     let health = connector.register_component(&format!("topic-{name}"));
     let rights = role_rights.on(name);
+    let refusal = BindingRefusal::default();
     let attempt = || async {
         // Requested again at each attempt: a broker that lags may return the generation before.
         let full_name = connection.topic_names.full_name(name);
@@ -82,11 +83,11 @@ pub(super) async fn open_topic(
             EpochSource::Adopt(bars) => {
                 // Before any topic is registered: a stranger's database stays as it is.
                 match name {
-                    schemas::TRADES => check_not_bound_elsewhere(&topic, bars).await?,
+                    schemas::TRADES => check_not_bound_elsewhere(&topic, bars, &refusal).await?,
                     _ => {
                         let full_name = connection.topic_names.full_name(schemas::TRADES);
                         let trades = connection.kafka.request_topic(&full_name).await?;
-                        check_not_bound_elsewhere(&trades, bars).await?;
+                        check_not_bound_elsewhere(&trades, bars, &refusal).await?;
                     }
                 }
                 let generation = TopicGeneration {

@@ -173,6 +173,28 @@ fn a_second_database_on_the_same_topics_is_refused_until_an_operator_binds_it() 
     }
 }
 
+/// Deleting a topic deletes its binding. An aggregator that was refused and waits must not take the
+/// new topic before the aggregators of its deployment do.
+#[test]
+fn a_refused_aggregator_does_not_bind_a_topic_that_is_created_again() {
+    let cluster = TestCluster::new("recreated");
+    cluster.start_ready("aggregator").terminate().success();
+    let staging = TestCluster::empty("waiting");
+    staging.migrate();
+    let confused = staging.start_with_topics_of(&cluster, "aggregator");
+    wait_for_reason(&confused, "topic-trades", "another database");
+    cluster.delete_topics(&["trades", "bar-updates", "dead-letters"]);
+    cluster.apply_topics();
+    let reason = wait_for_reason(&confused, "topic-trades", "restart this process");
+    println!("{reason}");
+    let aggregator = cluster.start_ready("aggregator");
+    let reason = wait_for_reason(&confused, "topic-trades", "into another database, ");
+    assert!(reason.contains("bars in recreated_"), "{reason}");
+    for process in [confused, aggregator] {
+        process.terminate().success();
+    }
+}
+
 #[test]
 fn readyz_says_why_commits_are_not_accepted() {
     let cluster = TestCluster::new("causes");
