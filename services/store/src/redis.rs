@@ -1,12 +1,13 @@
 //! Newest prices in Redis, which every process of a cluster can read.
 
 mod address;
+mod failed_write;
 mod pending;
 mod pool;
 mod value;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clock::{Clock, SystemClock};
@@ -15,6 +16,7 @@ use market::Instrument;
 use tokio::task::JoinHandle;
 
 use self::address::RedisAddress;
+use self::failed_write::FailedWriteKey;
 use self::pending::PendingPrices;
 use self::pool::{FailedWrite, RedisCredentials, RedisPool, ScriptCall};
 use crate::metrics::StoreMetrics;
@@ -82,8 +84,7 @@ struct SharedRedisState {
     pool: RedisPool,
     label: String,
     pending: PendingPrices,
-    /// The failure of the last write, if it failed.
-    failed_write: Mutex<Option<FailedWrite>>,
+    failed_write: FailedWriteKey,
     timeout: Duration,
     metrics: StoreMetrics,
 }
@@ -128,7 +129,7 @@ impl RedisNewestPriceStore {
             pool,
             label,
             pending: PendingPrices::default(),
-            failed_write: Mutex::default(),
+            failed_write: FailedWriteKey::default(),
             timeout: config.timeout,
             metrics: StoreMetrics::register_metrics("redis"),
         });
@@ -147,19 +148,19 @@ impl RedisNewestPriceStore {
         self.shared.run_command::<()>(&cmd("PING")).await
     }
 
-    /// Returns why prices are not written, if the last write failed and a test write to the same
-    /// node fails too. A server that responds may take no writes: it is out of memory, or a replica.
+    /// Returns why prices are not written, if a write has failed and a test write to the same node
+    /// fails too. A server that responds may take no writes: it is out of memory, or a replica.
     pub async fn write_failure(&self) -> Option<String> {
-        let failed = self.shared.lock_failed_write().clone()?;
+        let failed_key = self.shared.failed_write.get()?;
         let mut test_write = cmd("SET");
-        test_write.arg(value::test_key(&failed.key)).arg("");
+        test_write.arg(value::test_key(&failed_key)).arg("");
         match self
             .shared
             .run_command::<()>(test_write.arg("PX").arg(1))
             .await
         {
             Ok(()) => {
-                *self.shared.lock_failed_write() = None;
+                self.shared.failed_write.clear(&failed_key);
                 None
             }
             Err(error) => Some(format!("the newest prices are not written: {error}")),
@@ -168,12 +169,6 @@ impl RedisNewestPriceStore {
 }
 
 impl SharedRedisState {
-    fn lock_failed_write(&self) -> MutexGuard<'_, Option<FailedWrite>> {
-        self.failed_write
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Runs a command, and waits for its response at most for the timeout.
     async fn run_command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, StoreError> {
         let response = self.pool.run_command(command);
@@ -252,7 +247,9 @@ async fn write_price_batch(shared: &SharedRedisState, prices: &[NewestPrice]) {
         Ok(outcome) => outcome,
         Err(_) => (count, first_key.map(|key| FailedWrite { key })),
     };
-    *shared.lock_failed_write() = failed_write;
+    if let Some(FailedWrite { key }) = failed_write {
+        shared.failed_write.record(key);
+    }
     if failed > 0 {
         shared.metrics.errors.increment(1);
         shared.metrics.dropped.increment(failed as u64);

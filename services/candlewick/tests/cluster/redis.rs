@@ -1,6 +1,6 @@
 //! A Redis that answers and takes no writes.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -18,8 +18,14 @@ struct OwnRedis {
 }
 
 impl OwnRedis {
-    /// Starts a server on a free port.
+    /// Starts a server on a free port. Another process may take the port first; then another one is
+    /// tried.
     fn start() -> Self {
+        until("Redis on a port of its own", Self::try_start)
+    }
+
+    /// Starts a server. Returns `None` if another process has its port.
+    fn try_start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("redis-server");
         symlink(find_program(), &program).unwrap();
@@ -41,13 +47,33 @@ impl OwnRedis {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let redis = Self {
+        let mut redis = Self {
             process,
             port,
             _folder: folder,
         };
-        until("Redis", || TcpStream::connect(("127.0.0.1", port)).ok());
-        redis
+        until("Redis", || {
+            let has_ended = redis.process.try_wait().unwrap().is_some();
+            (has_ended || redis.answers()).then_some(())
+        });
+        // The server on the port may be another one than this, whose start has failed then.
+        let own = format!("process_id:{}", redis.process.id());
+        redis.server_info().contains(&own).then_some(redis)
+    }
+
+    fn answers(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+    }
+
+    /// Returns what the server on the port says about itself; nothing if it does not answer.
+    fn server_info(&self) -> String {
+        let mut info = String::new();
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            // A server that is none of Redis may close the connection.
+            let _ = stream.write_all(b"INFO server\r\nQUIT\r\n");
+            let _ = stream.read_to_string(&mut info);
+        }
+        info
     }
 
     /// Sends a command, which must succeed.
