@@ -11,6 +11,7 @@ mod connections;
 mod database_error;
 mod durability;
 mod edition;
+mod excluded_ranges;
 mod id_set_key;
 mod id_sets;
 mod load;

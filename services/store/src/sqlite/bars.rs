@@ -2,6 +2,7 @@
 
 mod amendments;
 mod commit;
+mod excluded_ranges;
 mod id_sets;
 mod load;
 mod reader;

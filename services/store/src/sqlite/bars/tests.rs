@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
 
-use super::{commit, id_sets, reader, retention};
+use super::{commit, excluded_ranges, id_sets, reader, retention};
 
 /// Returns the steps of a query plan that scan a whole table or index.
 async fn scanned_tables(connection: &mut SqliteConnection, sql: &str) -> Vec<String> {
@@ -62,7 +62,9 @@ async fn no_statement_reads_a_whole_table() {
         reader::SELECT_ID_RANGES,
         reader::SELECT_SYMBOL,
         reader::SELECT_SYMBOLS,
-        reader::SELECT_EXCLUDED_RANGES,
+        excluded_ranges::SELECT_EXCLUDED_RANGES,
+        excluded_ranges::SELECT_EXCLUDED_RANGES_IN,
+        excluded_ranges::COUNT_EXCLUDED_SINCE,
     ];
     let batches = batches.iter().flat_map(|batch| batch.sql_texts());
     for sql in batches.chain(texts) {
