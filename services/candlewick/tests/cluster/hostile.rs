@@ -122,9 +122,9 @@ fn an_edit_and_a_cancel_before_their_trade_and_a_hostile_scope_stop_nothing() {
 #[test]
 fn records_that_are_left_out_are_counted_across_workers() {
     let cluster = TestCluster::new("counted");
+    let mut aggregator = cluster.start_ready("aggregator");
     let api = cluster.start_ready("api");
     let client = api.client();
-    let mut aggregator = cluster.start_ready("aggregator");
     client.declare_venue("v", &json!({"id_scheme": "unique"}));
     post(&client, "A", 1, "5");
     eventually("the first trade", &1, || counted_trades(&client, "v", "A"));

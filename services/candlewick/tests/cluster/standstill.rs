@@ -61,13 +61,13 @@ fn roles_are_ready_where_a_partition_ends_with_the_marker_of_a_transaction() {
         transaction.abort_transaction(KAFKA_TIMEOUT).unwrap();
     }
     // No record follows: without symbols no partition gets advances.
-    for role in ["archiver", "aggregator", "api"] {
+    for role in ["aggregator", "archiver", "api"] {
         cluster.start_ready(role).terminate().success();
     }
     // The venue is unknown, so the trade counts nowhere and makes no symbol.
     let transaction = cluster.open_transaction("trades", partition, &entry);
     transaction.commit_transaction(KAFKA_TIMEOUT).unwrap();
-    for role in ["archiver", "aggregator"] {
+    for role in ["aggregator", "archiver"] {
         cluster.start_ready(role).terminate().success();
     }
 }
