@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use candlewick_store::{BarReader, BarStore, EpochEnds, TopicGeneration};
+use clock::{Clock, SystemClock};
 use market::Position;
 use schemas::TRADES;
 use sqlx::Row;
@@ -46,7 +47,7 @@ async fn a_switch_of_epoch_waits_for_a_commit_in_flight_and_records_its_end() {
     let mut waiting = 0_i64;
     while waiting == 0 {
         assert!(!switching.is_finished(), "it did not wait for the commit");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        SystemClock.sleep(Duration::from_millis(10)).await;
         let row = sqlx::query(
             "SELECT count(*) FROM pg_stat_activity \
              WHERE datname = current_database() AND wait_event_type = 'Lock'",
