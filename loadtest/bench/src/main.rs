@@ -4,6 +4,7 @@
 //! that `candlewick` does not link what only measurements need.
 
 mod cluster;
+mod ids;
 mod latency;
 mod load;
 mod parts;
@@ -14,6 +15,7 @@ mod tape;
 use std::path::Path;
 use std::process::ExitCode;
 
+use aggregator::IdMemoryBudget;
 use clap::Parser;
 
 use cluster::ClusterBenchArgs;
@@ -41,6 +43,13 @@ struct BenchArgs {
     /// Only the parts in memory: fold, encode, decode
     #[arg(long)]
     parts_only: bool,
+    /// Only unique ids: fold so many millions, 100,000 in each second of the log, print the memory
+    /// after each of its minutes, then load them. An hour has 360
+    #[arg(long, value_name = "N", conflicts_with = "parts_only")]
+    ids: Option<u64>,
+    /// How much memory these ids may use, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = IdMemoryBudget::DEFAULT_BYTES)]
+    id_memory_bytes: usize,
     #[command(flatten)]
     cluster: ClusterBenchArgs,
 }
@@ -64,6 +73,14 @@ fn main() -> ExitCode {
 /// Measures and prints.
 fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
     let rate = arguments.rate;
+    if let Some(millions) = arguments.ids {
+        let mut table = FigureTable::default();
+        in_temporary_folder(|folder| {
+            ids::measure_ids(folder, millions, arguments.id_memory_bytes, &mut table)
+        })?;
+        table.print();
+        return Ok(ExitCode::SUCCESS);
+    }
     let cluster = arguments.cluster.read().map_err(host::StartupError::from)?;
     if let Some(settings) = cluster.filter(|_| !arguments.parts_only) {
         return cluster::measure_selected_parts(settings, rate.unwrap_or(20_000));
@@ -71,15 +88,22 @@ fn run(arguments: BenchArgs) -> anyhow::Result<ExitCode> {
     let mut table = FigureTable::default();
     parts::measure_parts_in_memory(&mut table);
     if !arguments.parts_only {
-        let folder = std::env::temp_dir().join(format!("candlewick-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
         let rate = rate.unwrap_or(100_000);
-        let measured = measure_processes(arguments.seconds, rate, &folder, &mut table);
-        std::fs::remove_dir_all(&folder)?;
-        measured?;
+        in_temporary_folder(|folder| {
+            measure_processes(arguments.seconds, rate, folder, &mut table)
+        })?;
     }
     table.print();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Calls `measure` with a new folder, and removes the folder.
+fn in_temporary_folder(measure: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let folder = std::env::temp_dir().join(format!("candlewick-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let measured = measure(&folder);
+    std::fs::remove_dir_all(&folder)?;
+    measured
 }
 
 fn measure_processes(

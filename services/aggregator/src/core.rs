@@ -7,6 +7,7 @@ mod bar_update;
 mod changed_symbols;
 mod counts;
 mod dirty_symbols;
+mod id_memory;
 mod id_set;
 mod keyed_item;
 mod loading;
@@ -28,6 +29,7 @@ use schemas::{DeadLetter, TradesTopicRecord};
 use store::{PartitionProgress, PartitionState, PartitionTransaction};
 
 use applied_at::AppliedAt;
+use id_memory::IdMemory;
 use partition_symbols::PartitionSymbols;
 use pending_loads::PendingLoadRequests;
 use prefetch::prefetch;
@@ -37,7 +39,7 @@ use restore::restore_symbols;
 
 pub use bar_update::BarUpdate;
 pub use counts::FoldCounts;
-pub use loading::{IdSetRequest, LoadRequest, LoadedData};
+pub use loading::{IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData};
 pub use refold_request::RefoldRequest;
 
 /// How many commits an unused closed bar or set of ids stays in memory.
@@ -59,6 +61,7 @@ pub struct FoldCore {
     symbols: PartitionSymbols,
     rejections: Rejections,
     pending_loads: PendingLoadRequests,
+    id_memory: IdMemory,
     counts: FoldCounts,
     left_out: Option<RecordToLeaveOut>,
     left_out_barrier: LeftOutBarrier,
@@ -99,6 +102,7 @@ impl FoldCore {
             rejections: Rejections::new(state.progress.partition),
             symbols: restore_symbols(state, partitions),
             pending_loads: PendingLoadRequests::default(),
+            id_memory: IdMemory::unlimited(),
             counts: FoldCounts::default(),
             left_out: None,
             left_out_barrier: LeftOutBarrier::default(),
@@ -154,6 +158,10 @@ impl FoldCore {
     /// [`FoldCore::waits_for_commit`], everything so far has to be committed.
     pub fn apply(&mut self, records: &[Record]) -> usize {
         for (index, record) in records.iter().enumerate() {
+            // The first record may have begun to take effect, and a commit would be too early.
+            if index > 0 && self.id_memory.is_commit_needed() {
+                return index;
+            }
             if record.offset >= self.progress.next_offset
                 && !self.apply_record_unless_blocked(record)
             {
@@ -161,21 +169,31 @@ impl FoldCore {
                     return index;
                 }
                 let (requests, rest) = (self.pending_loads.requests_mut(), &records[index + 1..]);
-                prefetch(&mut self.symbols, requests, rest, self.generation);
+                let max_segment_bytes = self.id_memory.limit_bytes() as u64 / 4;
+                prefetch(
+                    &mut self.symbols,
+                    requests,
+                    rest,
+                    self.generation,
+                    max_segment_bytes,
+                );
                 return index;
             }
         }
         records.len()
     }
 
-    /// Returns whether everything so far has to be committed before the next record is applied.
+    /// Returns whether everything so far has to be committed before the next record is applied: it
+    /// follows a record that is left out, or ids that are not committed yet use too much memory.
     #[must_use]
-    pub const fn waits_for_commit(&self) -> bool {
-        self.left_out_barrier.waits_for_commit
+    pub fn waits_for_commit(&self) -> bool {
+        let is_for_memory = self.id_memory.is_commit_needed() && self.is_between_records();
+        self.left_out_barrier.waits_for_commit || is_for_memory
     }
 
     /// Records that everything so far is committed, so that the next record can be applied.
     pub const fn record_awaited_commit(&mut self) {
+        self.id_memory.record_awaited_commit();
         self.left_out_barrier = LeftOutBarrier {
             waits_for_commit: false,
             is_committed: true,
@@ -192,9 +210,44 @@ impl FoldCore {
     /// Puts the data that [`FoldCore::load_requests`] named into the state.
     pub fn accept_loaded(&mut self, loaded: Vec<LoadedData>) {
         self.pending_loads.clear();
+        let segment_bytes: usize = loaded.iter().map(LoadedData::segment_bytes).sum();
+        self.make_room_for_ids(segment_bytes);
+        self.id_memory.record_loaded(segment_bytes);
+        let at = self.applied_at(self.progress.next_offset);
         for loaded in loaded {
-            self.symbols.accept_loaded(loaded, self.generation);
+            self.symbols.accept_loaded(loaded, at);
         }
+    }
+
+    /// Sets how much memory the ids that are kept one by one may use, in bytes. Segments of ids
+    /// leave memory if they use more, and are loaded when they are needed.
+    ///
+    /// It is no hard limit: what the next record needs, and what is not committed yet, stays.
+    pub const fn set_id_memory_limit(&mut self, limit_bytes: usize) {
+        self.id_memory.set_limit(limit_bytes);
+    }
+
+    /// Returns how much memory the ids that are kept one by one use, in bytes: what was counted
+    /// after the last commit or load.
+    #[must_use]
+    pub const fn id_memory_bytes(&self) -> usize {
+        self.id_memory.resident_bytes()
+    }
+
+    /// Drops segments of ids that are stored until there is room for `bytes` more. Those that the
+    /// next record has used stay.
+    fn make_room_for_ids(&mut self, bytes: usize) {
+        let Some(target_bytes) = self.id_memory.target_bytes_if_exceeded(bytes) else {
+            return;
+        };
+        let eviction = self.symbols.evict_id_segments(
+            self.id_memory.resident_bytes(),
+            target_bytes,
+            self.progress.next_offset,
+            self.generation,
+        );
+        self.counts.evicted_id_segments += eviction.evicted_segments;
+        self.id_memory.record_evicted(&eviction, bytes);
     }
 
     /// Applies one record. Returns `false` if data has to be loaded first.
@@ -344,12 +397,16 @@ impl FoldCore {
     /// Records that what the last flush wrote is stored, so that it can leave memory.
     pub fn record_commit_and_evict_unused(&mut self) {
         self.generation += 1;
-        if !self.generation.is_multiple_of(SWEEP_COMMITS) {
-            return;
-        }
-        if self.evict_and_count_remaining(self.generation - KEPT_COMMITS) > MAX_UNUSED {
+        if self.generation.is_multiple_of(SWEEP_COMMITS)
+            && self.evict_and_count_remaining(self.generation - KEPT_COMMITS) > MAX_UNUSED
+        {
             self.evict_and_count_remaining(self.generation - 1);
         }
+        self.id_memory
+            .record_counted(self.symbols.id_resident_bytes());
+        self.make_room_for_ids(0);
+        // What could not leave memory now cannot leave it after another commit either.
+        self.id_memory.record_awaited_commit();
     }
 
     /// Drops what was not used since the generation `before_generation`. Returns how much is left.

@@ -10,7 +10,7 @@
 //! | `core/partition_symbols` | all symbols of the partition, their venues and alarms |
 //! | `core/symbol` | one symbol: its windows, watermark, ids, dirty minutes |
 //! | `core/minute_accumulator` | the hot path: the sum of the trades of one symbol and minute |
-//! | `core/id_set` | which ids were seen |
+//! | `core/id_set` | which ids were seen: as ranges, or one by one in segments that may leave memory |
 //! | `core/loading`, `core/prefetch` | what the core needs loaded, for this record and later ones |
 //! | `core/rejections` | dead letters and excluded ranges |
 //! | `worker/run`, `worker/session` | the life of a worker, and one stretch of folding |
@@ -24,8 +24,9 @@ mod metrics;
 mod worker;
 
 pub use crate::core::{
-    BarUpdate, FoldCore, FoldCounts, IdSetRequest, LoadRequest, LoadedData, RefoldRequest,
+    BarUpdate, FoldCore, FoldCounts, IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData,
+    RefoldRequest,
 };
 pub use error::WorkerError;
 pub use metrics::WorkerMetrics;
-pub use worker::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
+pub use worker::{IdMemoryBudget, PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};

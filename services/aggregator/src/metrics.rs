@@ -51,6 +51,12 @@ metrics! {
     dirty: Gauge(describe_gauge, gauge, "candlewick_aggregator_dirty_minutes"),
     /// Bytes of records that are folded and not committed.
     uncommitted_bytes: Gauge(describe_gauge, gauge, "candlewick_aggregator_uncommitted_bytes"),
+    /// Bytes of memory that the ids use which are kept one by one.
+    id_memory_bytes: Gauge(describe_gauge, gauge, "candlewick_aggregator_id_memory_bytes"),
+    /// Segments of ids that left memory because the ids used more than they may.
+    evicted_id_segments: Counter(describe_counter, counter, "candlewick_aggregator_evicted_id_segments_total"),
+    /// Segments of ids that were loaded because they were not in memory.
+    loaded_id_segments: Counter(describe_counter, counter, "candlewick_aggregator_loaded_id_segments_total"),
     /// Bars announced as forming, closed or corrected.
     announced: Counter(describe_counter, counter, "candlewick_aggregator_announced_bars_total"),
     /// Commits of state and offset that the store accepted.
@@ -78,6 +84,7 @@ impl Drop for WorkerMetrics {
         for gauge in [
             &self.dirty,
             &self.uncommitted_bytes,
+            &self.id_memory_bytes,
             &self.lag,
             &self.lag_seconds,
         ] {
@@ -97,6 +104,8 @@ impl WorkerMetrics {
         self.stale_refolds.increment(counts.stale_refolds);
         self.stale_settings.increment(counts.stale_settings);
         self.refused_refolds.increment(counts.refused_refolds);
+        self.evicted_id_segments
+            .increment(counts.evicted_id_segments);
         for (reason, count) in &counts.rejected {
             counter!(
                 "candlewick_aggregator_dead_letters_total",

@@ -9,6 +9,7 @@ mod commit_state;
 mod committer;
 mod config;
 mod fetch;
+mod id_memory_budget;
 mod lag;
 mod load;
 mod own_records;
@@ -23,4 +24,5 @@ mod session_end;
 mod ticks;
 
 pub use config::WorkerConfig;
+pub use id_memory_budget::IdMemoryBudget;
 pub use role::{PartitionWorker, WorkerStores, WorkerTopics};

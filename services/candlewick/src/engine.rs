@@ -6,7 +6,7 @@ mod log_watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{WorkerConfig, WorkerStores, WorkerTopics};
+use aggregator::{IdMemoryBudget, WorkerConfig, WorkerStores, WorkerTopics};
 use api::{Hub, HubLimits};
 use archiver::BlockPolicy;
 use backend::Backend;
@@ -44,6 +44,14 @@ impl Backend for EmbeddedBackend {
     type Clock = SystemClock;
 }
 
+/// What bounds the memory of a process that holds every role.
+pub(crate) struct EngineOptions {
+    /// How many venues and symbols there may be.
+    pub(crate) limits: NameLimits,
+    /// The memory for ids, which the partitions share.
+    pub(crate) id_memory: IdMemoryBudget,
+}
+
 /// Every role in one process. The fields are what the roles share with each other and with the
 /// other tasks of the process.
 pub(crate) struct EmbeddedRoles {
@@ -57,6 +65,8 @@ pub(crate) struct EmbeddedRoles {
     pub(crate) hub: Hub,
     /// Appends trades to the log.
     pub(crate) producer: Arc<BackendProducer<EmbeddedBackend>>,
+    /// The memory for ids, which the partitions share.
+    pub(crate) id_memory: IdMemoryBudget,
 }
 
 impl EmbeddedRoles {
@@ -64,13 +74,13 @@ impl EmbeddedRoles {
     #[must_use]
     pub(crate) fn start(
         folder: DataFolder,
-        limits: NameLimits,
+        options: EngineOptions,
         listener: TcpListener,
         supervisor: &mut Supervisor<SystemClock>,
         health: &Health,
         metrics: MetricsHandle,
     ) -> Self {
-        let roles = Self::new(folder, limits);
+        let roles = Self::new(folder, options);
         roles.spawn_partitions(supervisor, health);
         roles.spawn_api(listener, supervisor, health, metrics.clone());
         roles.spawn_retention(supervisor);
@@ -87,7 +97,7 @@ impl EmbeddedRoles {
         roles
     }
 
-    fn new(folder: DataFolder, limits: NameLimits) -> Self {
+    fn new(folder: DataFolder, options: EngineOptions) -> Self {
         let clock = SystemClock;
         let partitions = folder.trades.partitions();
         // Milliseconds, so that a JSON reader that uses doubles holds it exactly.
@@ -96,8 +106,9 @@ impl EmbeddedRoles {
             updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
             hot: MemoryNewestPriceStore::default(),
             hub: Hub::new(epoch, partitions, HubLimits::default()),
-            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock, limits),
+            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock, options.limits),
             folder,
+            id_memory: options.id_memory,
         }
     }
 
@@ -141,6 +152,7 @@ impl EmbeddedRoles {
                 clock: SystemClock,
             },
             config: WorkerConfig::default(),
+            id_memory: self.id_memory.clone(),
             health: health.clone(),
         }
     }

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aggregator::IdMemoryBudget;
 use clock::SystemClock;
 use connect::DataFolder;
 use host::{Health, ShutdownStage, Supervisor};
 
 use self::config::{FeedKind, StandaloneConfig};
 use self::display::{print_addresses, spawn_status_line};
-use crate::engine::EmbeddedRoles;
+use crate::engine::{EmbeddedRoles, EngineOptions};
 use crate::process::{bind_listener, build_runtime, install_metrics};
 
 pub(crate) use self::config::StandaloneArgs;
@@ -37,8 +38,18 @@ async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::Sh
     let folder = DataFolder::open(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
-    let limits = config.limits;
-    let roles = EmbeddedRoles::start(folder, limits, listener, &mut supervisor, &health, metrics);
+    let options = EngineOptions {
+        limits: config.limits,
+        id_memory: IdMemoryBudget::new(config.id_memory_bytes),
+    };
+    let roles = EmbeddedRoles::start(
+        folder,
+        options,
+        listener,
+        &mut supervisor,
+        &health,
+        metrics,
+    );
     if let FeedKind::Synthetic = config.feed {
         spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }

@@ -62,11 +62,15 @@ impl VenueSettings {
                 .filter(|_| self.scope.needs_scope_name()),
             sender_key: None,
             bucket_ns,
-            id: id
-                .as_number()
-                .map_or(TradeIdRef::Other(id), TradeIdRef::Number),
+            id: TradeIdRef::from(id),
             stored_as_ranges: self.scheme == IdScheme::Contiguous,
         })
+    }
+}
+
+impl<'a> From<&'a TradeId> for TradeIdRef<'a> {
+    fn from(id: &'a TradeId) -> Self {
+        id.as_number().map_or(Self::Other(id), Self::Number)
     }
 }
 

@@ -8,8 +8,9 @@ use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, PartitionTransaction, SymbolRow, TickVerdict, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
+    IdSetRow, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    VenueRow,
 };
 use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
@@ -97,11 +98,19 @@ pub trait BarReader: Send + Sync {
     ) -> impl Future<Output = Result<Vec<BarRow>, StoreError>> + Send;
 
     /// Returns the sets of ids with these keys, in the order of the keys; an empty set if none is
-    /// stored. Each set is consistent by itself.
+    /// stored. Each set is consistent by itself. The ids of its segments are read with
+    /// [`BarReader::id_segments`].
     fn id_sets(
         &self,
         keys: &[IdSetKey],
     ) -> impl Future<Output = Result<Vec<IdSetRow>, StoreError>> + Send;
+
+    /// Returns the ids of segments with these keys, in the order of the keys; none if the segment
+    /// is not stored. Each segment is consistent by itself.
+    fn id_segments(
+        &self,
+        keys: &[IdSegmentKey],
+    ) -> impl Future<Output = Result<Vec<IdSegmentRow>, StoreError>> + Send;
 
     /// Returns the sets of ids that are stored as ranges, with all their ranges.
     fn id_ranges(
@@ -299,6 +308,10 @@ impl<S: BarStore> BarReader for S {
 
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.reader().id_sets(keys).await
+    }
+
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        self.reader().id_segments(keys).await
     }
 
     async fn id_ranges(

@@ -1,70 +1,134 @@
-//! The body of a chunk of exact ids: a format byte, then a MessagePack array of numbers and texts,
-//! compressed if it is long enough to gain from it.
+//! The body of a chunk of ids: a format byte, then ascending ids as the differences between them, the
+//! first as its difference to zero. A difference is written seven bits a byte, the lowest first; all
+//! bytes of a difference but its last have the highest bit.
 
-use market::TradeId;
-use rmp::encode::{write_array_len, write_str, write_uint};
-use schemas::msgpack::{MessagePackReader, ValueKind};
+use crate::compression::CompressionError;
+use crate::state::{IdSegmentRow, IdSegmentStart, SegmentIds};
 
-use crate::compression::{CompressionError, compress, decompress};
-
-/// The format byte of a body that is not compressed.
-const PLAIN: u8 = 1;
-/// The format byte of a compressed body.
-const COMPRESSED: u8 = 2;
-
-/// Bodies of at least this length are compressed.
-const MIN_COMPRESSED_BYTES: usize = 512;
-
-const IN_MEMORY: &str = "writing to memory cannot fail";
+/// The format byte.
+const FORMAT: u8 = 3;
 
 /// Encodes ids as the body of a chunk.
-pub(crate) fn encode_ids(ids: &[&TradeId]) -> Result<Vec<u8>, CompressionError> {
-    let mut out = Vec::with_capacity(8 + ids.len() * 16);
-    out.push(PLAIN);
-    let count = u32::try_from(ids.len()).expect("a transaction adds few ids to a set");
-    write_array_len(&mut out, count).expect(IN_MEMORY);
+pub(crate) fn encode_ids(ids: &SegmentIds) -> Vec<u8> {
+    match ids {
+        SegmentIds::Numbers(ids) => encode_differences(ids.iter().map(|id| u128::from(*id)), 3),
+        SegmentIds::Digests(ids) => encode_differences(ids.iter().copied(), 16),
+    }
+}
+
+fn encode_differences(ids: impl ExactSizeIterator<Item = u128>, id_bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + ids.len() * id_bytes);
+    out.push(FORMAT);
+    let mut last = 0;
     for id in ids {
-        match id {
-            TradeId::Number(number) => _ = write_uint(&mut out, *number).expect(IN_MEMORY),
-            TradeId::Digits(text) | TradeId::Text(text) => {
-                write_str(&mut out, text).expect(IN_MEMORY);
-            }
+        let mut difference = id - last;
+        while difference >= 0x80 {
+            out.push((difference & 0x7f) as u8 | 0x80);
+            difference >>= 7;
+        }
+        out.push((difference & 0x7f) as u8);
+        last = id;
+    }
+    out
+}
+
+/// The ids of a segment, read chunk by chunk.
+pub(crate) struct SegmentReader {
+    ids: SegmentIds,
+    chunk_count: u32,
+}
+
+impl SegmentReader {
+    /// Returns a reader of a segment that begins at `start`.
+    pub(crate) const fn new(start: IdSegmentStart) -> Self {
+        Self {
+            ids: SegmentIds::empty(start),
+            chunk_count: 0,
         }
     }
-    if out.len() < MIN_COMPRESSED_BYTES {
-        return Ok(out);
-    }
-    let mut compressed = vec![COMPRESSED];
-    compress(&out[1..], &mut compressed)?;
-    Ok(compressed)
-}
 
-/// Decodes the body of a chunk and appends its ids to `ids`.
-pub(crate) fn decode_ids(body: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
-    match body.split_first() {
-        Some((&PLAIN, array)) => decode_id_array(array, ids),
-        Some((&COMPRESSED, array)) => decode_id_array(&decompress(array)?, ids),
-        _ => Err(malformed("its format is not known")),
+    /// Adds the body of the next chunk.
+    pub(crate) fn add_chunk(&mut self, body: &[u8]) -> Result<(), CompressionError> {
+        self.chunk_count += 1;
+        match &mut self.ids {
+            SegmentIds::Numbers(ids) => decode_differences(body, |id| {
+                ids.push(u64::try_from(id).map_err(|_| malformed("a number exceeds 64 bits"))?);
+                Ok(())
+            }),
+            SegmentIds::Digests(ids) => decode_differences(body, |id| {
+                ids.push(id);
+                Ok(())
+            }),
+        }
     }
-}
 
-/// Decodes a MessagePack array of ids.
-fn decode_id_array(array: &[u8], ids: &mut Vec<TradeId>) -> Result<(), CompressionError> {
-    let mut reader = MessagePackReader::new(array);
-    let count = reader.read_array_length().map_err(malformed)?;
-    for _ in 0..count {
-        let id = match reader.peek_kind().map_err(malformed)? {
-            ValueKind::Text => {
-                TradeId::parse(reader.read_text().map_err(malformed)?).map_err(malformed)?
+    /// Returns the ids of all chunks.
+    pub(crate) fn into_row(mut self) -> IdSegmentRow {
+        // The chunks ascend each, and this sort merges ascending runs.
+        match &mut self.ids {
+            SegmentIds::Numbers(ids) => {
+                ids.sort();
+                ids.dedup();
             }
-            _ => TradeId::Number(reader.read_integer().map_err(malformed)?),
+            SegmentIds::Digests(ids) => {
+                ids.sort();
+                ids.dedup();
+            }
+        }
+        IdSegmentRow {
+            ids: self.ids,
+            chunk_count: self.chunk_count,
+        }
+    }
+}
+
+/// Decodes the body of a chunk, and passes each id to `add`.
+fn decode_differences(
+    body: &[u8],
+    mut add: impl FnMut(u128) -> Result<(), CompressionError>,
+) -> Result<(), CompressionError> {
+    let Some((&FORMAT, mut rest)) = body.split_first() else {
+        return Err(malformed("its format is not known"));
+    };
+    let mut last = None;
+    while !rest.is_empty() {
+        let difference = read_difference(&mut rest)?;
+        let id = match last {
+            None => difference,
+            Some(_) if difference == 0 => return Err(malformed("its ids do not ascend")),
+            Some(last) => difference
+                .checked_add(last)
+                .ok_or_else(|| malformed("an id exceeds 128 bits"))?,
         };
-        ids.push(id);
+        add(id)?;
+        last = Some(id);
     }
-    if reader.rest().is_empty() {
-        return Ok(());
+    Ok(())
+}
+
+/// Reads a difference from the start of `bytes` and removes it.
+fn read_difference(bytes: &mut &[u8]) -> Result<u128, CompressionError> {
+    let (mut difference, mut shift) = (0_u128, 0);
+    loop {
+        let Some((&byte, rest)) = bytes.split_first() else {
+            return Err(malformed("it ends within an id"));
+        };
+        *bytes = rest;
+        let bits = u128::from(byte & 0x7f);
+        let shifted = bits.checked_shl(shift).filter(|one| one >> shift == bits);
+        difference |= shifted.ok_or_else(|| malformed("a difference exceeds 128 bits"))?;
+        if byte < 0x80 {
+            return Ok(difference);
+        }
+        shift += 7;
     }
-    Err(malformed("bytes follow its end"))
+}
+
+/// Returns the key of digests that a store holds.
+pub(crate) fn parse_digest_key(key: &[u8]) -> Result<[u8; 32], CompressionError> {
+    key.try_into().map_err(|_| {
+        CompressionError::Malformed("the key of digests of ids has another length".to_owned())
+    })
 }
 
 fn malformed(reason: impl std::fmt::Display) -> CompressionError {
@@ -73,24 +137,86 @@ fn malformed(reason: impl std::fmt::Display) -> CompressionError {
 
 #[cfg(test)]
 mod tests {
-    use market::TradeId;
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
-    use super::{decode_ids, encode_ids};
+    use super::{FORMAT, SegmentReader, encode_ids};
+    use crate::state::{IdSegmentStart, SegmentIds};
+
+    const NUMBERS: IdSegmentStart = IdSegmentStart::Number(0);
+    const DIGESTS: IdSegmentStart = IdSegmentStart::Digest(0);
+
+    fn number() -> impl Strategy<Value = u64> {
+        prop_oneof![any::<u64>(), 0..300_u64, (u64::MAX - 300)..=u64::MAX]
+    }
+
+    fn digest() -> impl Strategy<Value = u128> {
+        prop_oneof![any::<u128>(), 0..300_u128, (u128::MAX - 300)..=u128::MAX]
+    }
 
     proptest! {
         #[test]
-        fn encoded_ids_are_decoded(texts in prop::collection::vec("[0-9]{1,30}|[!-~]{1,64}", 0..300)) {
-            let ids: Vec<_> = texts.iter().map(|text| TradeId::parse(text).unwrap()).collect();
-            let body = encode_ids(&ids.iter().collect::<Vec<_>>()).unwrap();
-            let mut read = Vec::new();
-            decode_ids(&body, &mut read).unwrap();
-            prop_assert_eq!(read, ids);
+        fn numbers_in_chunks_are_read_as_one_segment(
+            chunks in prop::collection::vec(prop::collection::btree_set(number(), 0..200), 0..5)
+        ) {
+            let mut reader = SegmentReader::new(NUMBERS);
+            for chunk in &chunks {
+                let ids = SegmentIds::Numbers(chunk.iter().copied().collect());
+                reader.add_chunk(&encode_ids(&ids)).unwrap();
+            }
+            let row = reader.into_row();
+            let all: BTreeSet<_> = chunks.iter().flatten().copied().collect();
+            prop_assert_eq!(row.ids, SegmentIds::Numbers(all.into_iter().collect()));
+            prop_assert_eq!(row.chunk_count as usize, chunks.len());
         }
 
         #[test]
-        fn damage_does_not_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let _ = decode_ids(&bytes, &mut Vec::new());
+        fn digests_are_read_as_they_were_written(ids in prop::collection::btree_set(digest(), 0..200)) {
+            let ids = SegmentIds::Digests(ids.into_iter().collect());
+            let mut reader = SegmentReader::new(DIGESTS);
+            reader.add_chunk(&encode_ids(&ids)).unwrap();
+            prop_assert_eq!(reader.into_row().ids, ids);
         }
+
+        #[test]
+        fn damage_is_an_error_and_no_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..64), has_format in any::<bool>()
+        ) {
+            let body = if has_format { [&[FORMAT][..], &bytes].concat() } else { bytes };
+            for start in [NUMBERS, DIGESTS] {
+                let mut reader = SegmentReader::new(start);
+                let is_read = reader.add_chunk(&body).is_ok();
+                prop_assert!(!is_read || body[0] == FORMAT);
+            }
+        }
+
+        #[test]
+        fn a_chunk_that_is_cut_within_an_id_is_an_error(id in 128_u64..) {
+            let body = encode_ids(&SegmentIds::Numbers(vec![id]));
+            let mut reader = SegmentReader::new(NUMBERS);
+            prop_assert!(reader.add_chunk(&body[..body.len() - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_no_store_wrote_is_an_error() {
+        let bodies: [&[u8]; 5] = [
+            &[],
+            &[1, 0x90],
+            &[FORMAT, 5, 0],
+            &[
+                FORMAT, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+            ],
+            &[FORMAT, 0x80],
+        ];
+        for body in bodies {
+            let mut reader = SegmentReader::new(NUMBERS);
+            assert!(reader.add_chunk(body).is_err(), "{body:?}");
+        }
+        let mut greatest = encode_ids(&SegmentIds::Digests(vec![u128::MAX]));
+        greatest.push(1);
+        let mut reader = SegmentReader::new(DIGESTS);
+        assert!(reader.add_chunk(&greatest).is_err());
     }
 }

@@ -52,9 +52,9 @@ pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     AMENDMENTS_SCOPE, BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges,
-    IdSetChange, IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionState,
-    PartitionTransaction, PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickVerdict,
-    VenueRow,
+    IdSegmentKey, IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSegmentWrite, IdSetChange,
+    IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
+    PendingAmendmentRow, RefoldMark, SegmentIds, StoredBar, SymbolRow, TickVerdict, VenueRow,
 };
 pub use tick_lookup::TickLookup;
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};

@@ -130,13 +130,93 @@ pub struct IdSetKey {
 /// Numbers as inclusive ranges `(first, last)` that neither overlap nor touch, in ascending order.
 pub type IdRanges = Vec<(u64, u64)>;
 
+/// Where a segment of a set begins: it holds the ids from here up to the start of the next segment
+/// of the same kind. Numbers come before digests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum IdSegmentStart {
+    /// A segment of numbers.
+    Number(u64),
+    /// A segment of digests of other ids.
+    Digest(u128),
+}
+
+impl IdSegmentStart {
+    /// Returns the start as a store's key: 8 or 16 bytes, of which the first is the highest.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Number(number) => number.to_be_bytes().to_vec(),
+            Self::Digest(digest) => digest.to_be_bytes().to_vec(),
+        }
+    }
+
+    /// Returns the start of a store's key, or `None` if the key has another length.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if let Ok(number) = bytes.try_into() {
+            return Some(Self::Number(u64::from_be_bytes(number)));
+        }
+        let digest = bytes.try_into().ok()?;
+        Some(Self::Digest(u128::from_be_bytes(digest)))
+    }
+}
+
+/// Distinct ids of one kind, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentIds {
+    /// Numbers.
+    Numbers(Vec<u64>),
+    /// Digests of other ids.
+    Digests(Vec<u128>),
+}
+
+impl SegmentIds {
+    /// Returns no ids, of the kind of a segment that begins at `start`.
+    #[must_use]
+    pub const fn empty(start: IdSegmentStart) -> Self {
+        match start {
+            IdSegmentStart::Number(_) => Self::Numbers(Vec::new()),
+            IdSegmentStart::Digest(_) => Self::Digests(Vec::new()),
+        }
+    }
+}
+
+/// The key of a segment of a set of ids.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct IdSegmentKey {
+    /// The set.
+    pub set: IdSetKey,
+    /// Where the segment begins.
+    pub start: IdSegmentStart,
+}
+
+/// What a set says of one of its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdSegmentSummary {
+    /// Where the segment begins.
+    pub start: IdSegmentStart,
+    /// The number of its chunks.
+    pub chunk_count: u32,
+    /// The number of bytes of its chunks.
+    pub stored_bytes: u64,
+}
+
+/// The stored ids of a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdSegmentRow {
+    /// The ids of all chunks.
+    pub ids: SegmentIds,
+    /// The number of chunks.
+    pub chunk_count: u32,
+}
+
 /// A set of ids as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdSetRow {
     /// The numbers that are stored as ranges.
     pub ranges: IdRanges,
-    /// The ids that are stored one by one, in no order.
-    pub exact: Vec<TradeId>,
+    /// The segments of the ids that are stored one by one, in order of their starts.
+    pub segments: Vec<IdSegmentSummary>,
     /// The append time of the newest trade of the set, in UTC nanoseconds.
     pub last_append_ns: i64,
 }
@@ -163,11 +243,24 @@ pub enum IdSetWrites {
         /// The first numbers of the stored ranges that are part of another range now.
         removed_firsts: Vec<u64>,
     },
-    /// The added ids of a set that is stored id by id.
-    Exact {
-        /// The ids, none of which is in the set yet.
-        added: Vec<TradeId>,
+    /// The changed segments of a set that is stored id by id.
+    Segments {
+        /// The segments to remove, with all their chunks, before anything is written.
+        removed: Vec<IdSegmentStart>,
+        /// The chunks to write; each replaces a stored chunk with the same number.
+        written: Vec<IdSegmentWrite>,
     },
+}
+
+/// A chunk of a segment to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdSegmentWrite {
+    /// Where the segment begins.
+    pub start: IdSegmentStart,
+    /// The number of the chunk. The chunks of a segment are numbered from 0, without gaps.
+    pub chunk: u32,
+    /// The ids of the chunk, of which there is at least one.
+    pub ids: SegmentIds,
 }
 
 /// Why a tick is no trade.
@@ -285,6 +378,9 @@ pub struct PartitionState {
     /// All trades that were edited or cancelled before they arrived. Their rows expire like
     /// verdicts.
     pub pending_amendments: Vec<PendingAmendmentRow>,
+    /// The key of the digests of ids, the same for all partitions. It was drawn at random when the
+    /// store was created.
+    pub id_digest_key: [u8; 32],
 }
 
 /// A change of a partition's state, which is written completely or not at all.

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
 use market::Decimal;
-use store::{IdSetWrites, PartitionTransaction, RefoldMark, StoreError, StoredBar};
+use store::{PartitionTransaction, RefoldMark, StoreError, StoredBar};
 
 pub use self::stored_state::StoredState;
 use crate::log::SimLog;
@@ -52,6 +52,7 @@ pub struct SimBarReader {
     /// Mutant: the number of reads of the progress, all but the first of which claim that every
     /// update is stored.
     reads_of_claimed_progress: Option<Arc<AtomicU64>>,
+    mutant: Option<Mutant>,
 }
 
 /// A handle of the store that belongs to one worker.
@@ -118,6 +119,7 @@ impl SimBarStore {
                 random: random.clone(),
                 knows_epoch_ends: mutant != Some(Mutant::PodKeepsStatesBeyondEpochEnd),
                 reads_of_claimed_progress: None,
+                mutant,
             },
             partitions,
             mutant,
@@ -314,24 +316,7 @@ impl SimBarStore {
         }
         for id in &transaction.id_sets {
             next.id_appends.insert(id.key.clone(), id.last_append_ns);
-            match &id.writes {
-                IdSetWrites::Ranges {
-                    upserted,
-                    removed_firsts,
-                } => {
-                    let ranges = next.ranges.entry(id.key.clone()).or_default();
-                    removed_firsts
-                        .iter()
-                        .for_each(|first| _ = ranges.remove(first));
-                    ranges.extend(upserted.iter().copied());
-                }
-                IdSetWrites::Exact { added } => {
-                    let set = next.exact.entry(id.key.clone()).or_default();
-                    for one in added {
-                        assert!(set.insert(one.clone()), "an id is added once: {one}");
-                    }
-                }
-            }
+            next.apply_id_writes(&id.key, &id.writes);
         }
         let rejected = next.excluded_ranges.entry(partition).or_default();
         rejected.extend(&transaction.excluded_ranges);

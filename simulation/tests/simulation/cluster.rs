@@ -5,6 +5,7 @@ mod starts;
 use std::collections::BTreeMap;
 use std::task::{Context, Poll, Waker};
 
+use aggregator::IdMemoryBudget;
 use market::{DeclaredSettings, Position, Venue};
 use schemas::SETTINGS_PARTITION;
 
@@ -37,6 +38,8 @@ pub struct SimCluster {
     pub last_process_number: u64,
     pub mutant: Option<Mutant>,
     pub totals: Totals,
+    /// The budgets of all workers so far, which know how many segments have left memory.
+    pub id_budgets: Vec<IdMemoryBudget>,
     pub oracles: Vec<Oracle>,
     /// The settings with which each epoch but the first began, in order.
     pub settings_of_epochs: Vec<BTreeMap<Venue, DeclaredSettings>>,
@@ -74,11 +77,11 @@ pub fn run_seed(seed: u64, mutant: Option<Mutant>) -> Result<Totals, String> {
     }
     if cluster.random.one_in(8) {
         cluster.overrun_worker()?;
-        return Ok(cluster.totals);
+        return Ok(cluster.into_totals());
     }
     cluster.settle()?;
     cluster.check_end()?;
-    Ok(cluster.totals)
+    Ok(cluster.into_totals())
 }
 
 impl SimCluster {
@@ -114,6 +117,7 @@ impl SimCluster {
             last_process_number: 1,
             mutant,
             totals: Totals::default(),
+            id_budgets: Vec::new(),
             oracles: (0..PARTITIONS)
                 .map(|partition| Oracle::new(partition, PARTITIONS, false))
                 .collect(),
@@ -137,6 +141,12 @@ impl SimCluster {
         cluster.start_all();
         cluster.start_clients();
         cluster
+    }
+
+    fn into_totals(mut self) -> Totals {
+        let evicted = self.id_budgets.iter().map(IdMemoryBudget::evicted_segments);
+        self.totals.add_count("evicted id segments", evicted.sum());
+        self.totals
     }
 
     /// Polls some tasks and a client, lets some time pass, and checks what was committed.

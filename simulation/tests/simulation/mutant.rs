@@ -42,6 +42,8 @@ pub enum Mutant {
     SettingsNotCopied,
     /// Partitions keep different settings when a new epoch begins.
     SettingsDifferInNextEpoch,
+    /// Segments of ids that left memory are taken for empty when they are loaded.
+    EvictedIdsForgotten,
     /// The archive progress is stored without its append time.
     AppendTimeLost,
 }

@@ -72,6 +72,11 @@ fn a_left_out_record_whose_announced_states_stay_is_caught() {
 }
 
 #[test]
+fn segments_of_ids_that_are_empty_after_they_left_memory_are_caught() {
+    assert_caught(Mutant::EvictedIdsForgotten);
+}
+
+#[test]
 fn a_loser_that_never_comes_back_is_caught() {
     assert_caught(Mutant::LosingWorkerNotRestarted);
 }

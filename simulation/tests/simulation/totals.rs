@@ -60,6 +60,7 @@ impl Totals {
             "settings changed",
             "amendments past the horizon",
             "repairs past the horizon",
+            "evicted id segments",
         ] {
             assert!(
                 self.0.get(what).is_some_and(|times| *times > 0),

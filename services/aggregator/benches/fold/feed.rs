@@ -1,13 +1,15 @@
 //! A synthetic feed of encoded records, and a core that folds it as production does. The bench of
 //! the whole system measures the same feed.
 
+use std::hint::black_box;
+
 use bytes::Bytes;
 use eventlog::Record;
 use market::{
     Decimal, IdScheme, IdScope, Position, SettingsChange, Side, Trade, TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
-use store::{IdSetRow, PartitionProgress, PartitionState};
+use store::{IdSegmentRow, IdSetRow, PartitionProgress, PartitionState, SegmentIds};
 
 use super::{FoldCore, LoadRequest, LoadedData};
 
@@ -16,9 +18,11 @@ const START_NS: i64 = 1_700_000_000_000_000_000;
 const STEP_NS: i64 = 10_000;
 
 /// A core and rounds of trades for it: random symbols of one venue, rising times, wandering prices,
-/// and ids that follow each other.
+/// and ids that follow each other within the symbol, or, if the venue's are only unique, over all
+/// symbols.
 pub(crate) struct FoldWorkload {
     core: FoldCore,
+    scheme: IdScheme,
     trades: Vec<SymbolTrade>,
     /// The trades of a round that each symbol has.
     counts: Vec<u64>,
@@ -44,13 +48,17 @@ impl FoldWorkload {
         let trades = (0..trades).map(|number| {
             let symbol = usize::try_from(random(symbols.into())).expect("an index");
             counts[symbol] += 1;
+            let id = match scheme {
+                IdScheme::Contiguous => counts[symbol],
+                _ => number as u64,
+            };
             let number = i64::try_from(number).expect("few trades");
             let trade = Trade {
                 time_ns: START_NS + number * STEP_NS,
                 price: Decimal::new(10_000 + random(5_000), 2).expect("a price"),
                 quantity: Some(Decimal::new(1 + random(900), 0).expect("a quantity")),
                 side: Some([Side::Buy, Side::Sell][usize::from(random(2) == 0)]),
-                id: Some(TradeId::Number(counts[symbol])),
+                id: Some(TradeId::Number(id)),
                 scope: None,
                 sender: None,
             };
@@ -63,6 +71,7 @@ impl FoldWorkload {
         let trades: Vec<_> = trades.collect();
         let mut feed = Self {
             core: core_with_venue(scheme),
+            scheme,
             trades,
             counts,
             records: Vec::new(),
@@ -83,13 +92,29 @@ impl FoldWorkload {
         }
     }
 
+    /// Decodes the records of the round, without their fold. Returns how many are trades: all of
+    /// them.
+    pub(crate) fn decode_round(&self) -> u64 {
+        let decoded = self
+            .records
+            .iter()
+            .map(|record| TradesTopicRecord::decode(black_box(&record.value)));
+        let trades =
+            decoded.filter(|one| matches!(black_box(one), Ok(TradesTopicRecord::Trade(_))));
+        trades.count() as u64
+    }
+
     /// Prepares the next round: the same prices, with later times and the ids that follow.
     pub(crate) fn prepare_next_round(&mut self) {
+        let round_trades = self.trades.len() as u64;
         let round_ns = i64::try_from(self.trades.len()).expect("few trades") * STEP_NS;
         for SymbolTrade { symbol, trade, .. } in &mut self.trades {
             trade.time_ns += round_ns;
             let number = trade.id.as_ref().and_then(TradeId::as_number);
-            let count = self.counts[*symbol];
+            let count = match self.scheme {
+                IdScheme::Contiguous => self.counts[*symbol],
+                _ => round_trades,
+            };
             trade.id = number.map(|number| TradeId::Number(number + count));
         }
         self.encode_round();
@@ -136,6 +161,7 @@ fn core_with_venue(scheme: IdScheme) -> FoldCore {
         open_bars: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
+        id_digest_key: [7; 32],
     };
     let mut core = FoldCore::new(state, 1);
     let settings = VenueSettings {
@@ -160,6 +186,11 @@ fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
+        LoadRequest::IdSegment(request) => {
+            let ids = SegmentIds::empty(request.key.start);
+            let chunk_count = 0;
+            LoadedData::IdSegment(request.key, IdSegmentRow { ids, chunk_count })
+        }
     };
     let loaded = core.load_requests().iter().map(load).collect();
     core.accept_loaded(loaded);

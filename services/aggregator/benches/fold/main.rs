@@ -28,6 +28,7 @@ fn time_rounds(scheme: IdScheme, times: u64) -> Duration {
             let counted = black_box(feed.apply_round());
             spent += start.elapsed();
             assert_eq!(counted, TRADES as u64, "every trade counts");
+            assert_eq!(feed.decode_round(), counted, "every record is a trade");
             feed.prepare_next_round();
         }
     }

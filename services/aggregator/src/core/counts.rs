@@ -21,6 +21,8 @@ pub struct FoldCounts {
     pub refused_refolds: u64,
     /// Copies of settings that were not later than those in force.
     pub stale_settings: u64,
+    /// Segments of ids that left memory because the ids used more than they may.
+    pub evicted_id_segments: u64,
     /// Records that do not count, by reason.
     pub rejected: Vec<(RejectReason, u64)>,
 }

@@ -1,15 +1,24 @@
 //! Which ids were seen.
 
+mod id_digest;
+mod packed_ids;
 mod range_set;
+mod segment;
+mod segment_id;
+mod segmented_ids;
+mod segmented_set;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashSet;
-use market::{HORIZON_NS, TradeId, TradeIdRef};
-use store::{IdSetRow, IdSetWrites};
+use market::{HORIZON_NS, TradeIdRef};
+use store::{IdSegmentRow, IdSegmentStart, IdSetRow, IdSetWrites};
 
+use super::applied_at::AppliedAt;
 use range_set::RangeSet;
+use segmented_ids::SegmentedIds;
 
-/// A set of ids: numbers as ranges, or ids one by one.
+pub(crate) use id_digest::IdDigestKey;
+pub(crate) use segmented_set::{MissingSegment, ResidentSegment};
+
+/// A set of ids: numbers as ranges, or ids one by one in segments.
 #[derive(Debug)]
 pub(crate) struct IdSet {
     content: IdSetContent,
@@ -22,7 +31,7 @@ pub(crate) struct IdSet {
 #[derive(Debug)]
 enum IdSetContent {
     Ranges(RangeSet),
-    Exact(IndividualIdSet),
+    Segments(SegmentedIds),
 }
 
 impl IdSet {
@@ -35,45 +44,74 @@ impl IdSet {
         }
     }
 
-    /// Returns a stored set whose ids are kept one by one.
-    pub(crate) fn from_individual_ids(row: IdSetRow, generation: u64) -> Self {
+    /// Returns a stored set whose ids are kept one by one. None of them is in memory yet.
+    pub(crate) fn from_segments(row: &IdSetRow, generation: u64) -> Self {
         Self {
-            content: IdSetContent::Exact(IndividualIdSet {
-                seen: row.exact.into_iter().collect(),
-                unstored: Vec::new(),
-            }),
+            content: IdSetContent::Segments(SegmentedIds::from_stored(&row.segments)),
             last_append_ns: row.last_append_ns,
             used: generation,
         }
     }
 
     /// Inserts an id. Returns `false` if it was seen before.
+    ///
+    /// # Errors
+    /// [`MissingSegment`] if the segment that it belongs to is not in memory.
     #[inline]
     pub(crate) fn insert(
         &mut self,
         id: TradeIdRef<'_>,
-        append_time_ns: i64,
-        generation: u64,
-    ) -> bool {
+        key: &IdDigestKey,
+        at: AppliedAt,
+    ) -> Result<bool, MissingSegment> {
         let is_new = match (&mut self.content, id) {
             (IdSetContent::Ranges(ranges), TradeIdRef::Number(number)) => ranges.insert(number),
-            (IdSetContent::Exact(exact), id) => exact.insert(id),
+            (IdSetContent::Segments(ids), id) => ids.insert(id, key, at.position().offset)?,
             // The settings reject ids that are not numbers if ids are contiguous.
             (IdSetContent::Ranges(_), TradeIdRef::Other(_)) => false,
         };
         if is_new {
-            self.last_append_ns = append_time_ns;
-            self.used = generation;
+            self.last_append_ns = at.append_time_ns();
+            self.used = at.generation();
         }
-        is_new
+        Ok(is_new)
     }
 
-    /// Returns whether an id was seen.
-    pub(crate) fn contains(&self, id: TradeIdRef<'_>) -> bool {
-        match (&self.content, id) {
+    /// Returns the segment of an id if it is not in memory.
+    pub(crate) fn missing_segment(
+        &self,
+        id: TradeIdRef<'_>,
+        key: &IdDigestKey,
+    ) -> Option<MissingSegment> {
+        match &self.content {
+            IdSetContent::Ranges(_) => None,
+            IdSetContent::Segments(ids) => ids.missing_segment(id, key),
+        }
+    }
+
+    /// Returns whether an id was seen. Its segment has to be in memory.
+    pub(crate) fn contains(
+        &mut self,
+        id: TradeIdRef<'_>,
+        key: &IdDigestKey,
+        at: AppliedAt,
+    ) -> bool {
+        match (&mut self.content, id) {
             (IdSetContent::Ranges(ranges), TradeIdRef::Number(number)) => ranges.contains(number),
-            (IdSetContent::Exact(exact), id) => exact.seen.contains(&id.to_trade_id()),
+            (IdSetContent::Segments(ids), id) => ids.contains(id, key, at.position().offset),
             (IdSetContent::Ranges(_), TradeIdRef::Other(_)) => false,
+        }
+    }
+
+    /// Puts the stored ids of a segment into memory, unless newer ones are there.
+    pub(crate) fn accept_segment(
+        &mut self,
+        start: IdSegmentStart,
+        row: IdSegmentRow,
+        used_at: u64,
+    ) {
+        if let IdSetContent::Segments(ids) = &mut self.content {
+            ids.accept_loaded(start, row, used_at);
         }
     }
 
@@ -99,29 +137,27 @@ impl IdSet {
         self.is_changed() || self.used >= before_generation
     }
 
-    /// Takes the ids inserted since the last call.
-    pub(crate) fn take_change(&mut self) -> Option<IdSetWrites> {
+    /// Takes the ids inserted since the last call. They are committed by the commit of
+    /// `generation`.
+    pub(crate) fn take_change(&mut self, generation: u64) -> Option<IdSetWrites> {
         match &mut self.content {
             IdSetContent::Ranges(ranges) => ranges.take_change(),
-            IdSetContent::Exact(exact) if exact.unstored.is_empty() => None,
-            IdSetContent::Exact(exact) => Some(IdSetWrites::Exact {
-                added: std::mem::take(&mut exact.unstored),
-            }),
+            IdSetContent::Segments(ids) => ids.take_change(generation),
         }
     }
 
     fn is_changed(&self) -> bool {
         match &self.content {
             IdSetContent::Ranges(ranges) => ranges.is_changed(),
-            IdSetContent::Exact(exact) => !exact.unstored.is_empty(),
+            IdSetContent::Segments(ids) => ids.is_changed(),
         }
     }
 
-    /// Returns about how many ids or ranges the next change contains.
+    /// Returns about how many rows the next change contains.
     pub(crate) fn unwritten_row_count(&self) -> usize {
         match &self.content {
             IdSetContent::Ranges(ranges) => ranges.changed_range_count(),
-            IdSetContent::Exact(exact) => exact.unstored.len(),
+            IdSetContent::Segments(ids) => ids.changed_segment_count(),
         }
     }
 
@@ -129,27 +165,36 @@ impl IdSet {
     pub(crate) fn clear(&mut self) {
         match &mut self.content {
             IdSetContent::Ranges(ranges) => ranges.clear(),
-            IdSetContent::Exact(exact) => exact.seen.clear(),
+            IdSetContent::Segments(ids) => ids.clear(),
         }
     }
-}
 
-/// Ids one by one.
-#[derive(Debug)]
-struct IndividualIdSet {
-    seen: HashSet<TradeId, RandomState>,
-    /// The ids inserted since they were last taken to be stored.
-    unstored: Vec<TradeId>,
-}
-
-impl IndividualIdSet {
-    fn insert(&mut self, id: TradeIdRef<'_>) -> bool {
-        let id = id.to_trade_id();
-        let is_new = self.seen.insert(id.clone());
-        if is_new {
-            self.unstored.push(id);
+    /// Adds the segments that may leave memory now or after a commit to `segments`.
+    pub(crate) fn add_resident_segments(
+        &self,
+        generation: u64,
+        segments: &mut Vec<ResidentSegment>,
+    ) {
+        if let IdSetContent::Segments(ids) = &self.content {
+            ids.add_resident(generation, segments);
         }
-        is_new
+    }
+
+    /// Drops the ids of the segments that may leave memory and were not used after the record at
+    /// an offset. Returns how many segments those are.
+    pub(crate) fn evict_segments(&mut self, used_until: u64, generation: u64) -> u64 {
+        match &mut self.content {
+            IdSetContent::Ranges(_) => 0,
+            IdSetContent::Segments(ids) => ids.evict(used_until, generation),
+        }
+    }
+
+    /// Returns the memory that the ids use, in bytes. Ranges are not counted.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        match &self.content {
+            IdSetContent::Ranges(_) => 0,
+            IdSetContent::Segments(ids) => ids.resident_bytes(),
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use super::applied_at::AppliedAt;
 use super::bar_update::BarUpdate;
 use super::changed_symbols::ChangedSymbols;
 use super::dirty_symbols::SymbolsWithDirtyMinutes;
+use super::id_memory::IdEviction;
+use super::id_set::IdDigestKey;
 use super::keyed_item::ResolvedRecordKey;
 use super::loading::{LoadRequest, LoadedData};
 use super::refold_request::RefoldRequest;
@@ -24,6 +26,7 @@ use super::venue_table::VenueTable;
 pub(crate) struct PartitionSymbols {
     partition: u32,
     partitions: u32,
+    digest_key: IdDigestKey,
     venues: VenueTable,
     table: SymbolTable,
     alarms: WindowCloseAlarms,
@@ -37,6 +40,7 @@ impl PartitionSymbols {
     pub(crate) fn new(
         partition: u32,
         partitions: u32,
+        digest_key: IdDigestKey,
         venues: VenueTable,
         table: SymbolTable,
         dirty: SymbolsWithDirtyMinutes,
@@ -44,6 +48,7 @@ impl PartitionSymbols {
         let mut symbols = Self {
             partition,
             partitions,
+            digest_key,
             venues,
             table,
             alarms: WindowCloseAlarms::new(),
@@ -74,8 +79,8 @@ impl PartitionSymbols {
     /// Adds a symbol and returns its index.
     pub(crate) fn add(&mut self, instrument: Instrument, venue_index: usize) -> u32 {
         let ties = self.venues.settings(venue_index).ties;
-        self.table
-            .add(SymbolFold::new(instrument, venue_index, ties))
+        let symbol = SymbolFold::new(instrument, venue_index, ties, self.digest_key);
+        self.table.add(symbol)
     }
 
     /// Returns the settings of a declared venue.
@@ -233,10 +238,57 @@ impl PartitionSymbols {
         self.changes.add(index, symbol.change_flags_mut());
     }
 
-    /// Passes loaded data to its symbol.
-    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, generation: u64) {
+    /// Passes loaded data to its symbol. `at` is that of the record that waits for it.
+    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, at: AppliedAt) {
         if let Some(index) = self.table.index_by_instrument(loaded.instrument()) {
-            self.table.get_mut(index).accept_loaded(loaded, generation);
+            self.table.get_mut(index).accept_loaded(loaded, at);
+        }
+    }
+
+    /// Returns the memory that ids use, in bytes. Those that are stored as ranges are not counted.
+    pub(crate) fn id_resident_bytes(&self) -> usize {
+        let symbols = self.table.iter();
+        symbols.map(|symbol| symbol.ids().resident_bytes()).sum()
+    }
+
+    /// Drops the least used segments of ids that are stored, until at most `target_bytes` are left
+    /// of `resident_bytes`. Those used at or after the offset `keep_from` stay.
+    pub(crate) fn evict_id_segments(
+        &mut self,
+        resident_bytes: usize,
+        target_bytes: usize,
+        keep_from: u64,
+        generation: u64,
+    ) -> IdEviction {
+        let mut segments = Vec::new();
+        for symbol in self.table.iter() {
+            symbol
+                .ids()
+                .add_resident_segments(generation, &mut segments);
+        }
+        segments.retain(|segment| segment.used_at < keep_from);
+        let commit_frees_memory = segments.iter().any(|segment| segment.waits_for_commit);
+        segments.retain(|segment| !segment.waits_for_commit);
+        segments.sort_unstable_by_key(|segment| segment.used_at);
+        let mut left_bytes = resident_bytes;
+        let mut used_until = None;
+        for segment in segments {
+            if left_bytes <= target_bytes {
+                break;
+            }
+            left_bytes = left_bytes.saturating_sub(segment.resident_bytes);
+            used_until = Some(segment.used_at);
+        }
+        let mut evicted_segments = 0;
+        if let Some(used_until) = used_until {
+            for symbol in self.table.iter_mut() {
+                evicted_segments += symbol.evict_id_segments(used_until, generation);
+            }
+        }
+        IdEviction {
+            left_bytes: self.id_resident_bytes(),
+            evicted_segments,
+            commit_frees_memory,
         }
     }
 

@@ -12,25 +12,36 @@ use super::partition_symbols::PartitionSymbols;
 const MAX_RECORDS: usize = 4_096;
 /// No requests are added once there are this many.
 const MAX_REQUESTS: usize = 1_024;
+/// The greatest number of bytes of segments of ids that are requested.
+const MAX_SEGMENT_BYTES: u64 = 4 << 20;
 
 /// Adds to `requests` what the trades and refolds among `records` will need, as far as it is known
-/// before they are applied. A store answers many requests in one call nearly as fast as one, and
+/// before they are applied, and segments of ids of at most `max_segment_bytes`. A store answers many requests in one call nearly as fast as one, and
 /// after a start every symbol has one.
 pub(crate) fn prefetch(
     symbols: &mut PartitionSymbols,
     requests: &mut Vec<LoadRequest>,
     records: &[Record],
     generation: u64,
+    max_segment_bytes: u64,
 ) {
     let mut known: HashSet<LoadRequest> = requests.iter().cloned().collect();
+    let mut segment_bytes = 0;
     for record in records.iter().take(MAX_RECORDS) {
         if requests.len() >= MAX_REQUESTS {
             return;
         }
         for request in load_requests_for_record(symbols, record, generation) {
-            if known.insert(request.clone()) {
-                requests.push(request);
+            if !known.insert(request.clone()) {
+                continue;
             }
+            if let LoadRequest::IdSegment(segment) = &request {
+                segment_bytes += segment.stored_bytes;
+                if segment_bytes > max_segment_bytes.min(MAX_SEGMENT_BYTES) {
+                    return;
+                }
+            }
+            requests.push(request);
         }
     }
 }

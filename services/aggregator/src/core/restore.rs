@@ -4,6 +4,7 @@ use market::Instrument;
 use store::{DirtyMinuteRow, PartitionState, PendingAmendmentRow, StoredBar, SymbolRow, VenueRow};
 
 use super::dirty_symbols::SymbolsWithDirtyMinutes;
+use super::id_set::IdDigestKey;
 use super::partition_symbols::PartitionSymbols;
 use super::symbol::SymbolFold;
 use super::symbol_table::SymbolTable;
@@ -11,7 +12,8 @@ use super::venue_table::VenueTable;
 
 /// Returns the symbols of a stored state, of a topic with `partitions` partitions.
 pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> PartitionSymbols {
-    let mut restored = RestoredSymbols::default();
+    let digest_key = IdDigestKey::new(state.id_digest_key);
+    let mut restored = RestoredSymbols::new(digest_key);
     restored.add_venues(state.venues);
     restored.add_symbols(state.symbols);
     restored.add_open_bars(state.open_bars);
@@ -21,19 +23,30 @@ pub(crate) fn restore_symbols(state: PartitionState, partitions: u32) -> Partiti
         venues,
         table,
         dirty,
+        digest_key,
     } = restored;
-    PartitionSymbols::new(state.progress.partition, partitions, venues, table, dirty)
+    let partition = state.progress.partition;
+    PartitionSymbols::new(partition, partitions, digest_key, venues, table, dirty)
 }
 
 /// What has been restored so far. Venues come first, since symbols refer to them.
-#[derive(Default)]
 struct RestoredSymbols {
     venues: VenueTable,
     table: SymbolTable,
     dirty: SymbolsWithDirtyMinutes,
+    digest_key: IdDigestKey,
 }
 
 impl RestoredSymbols {
+    fn new(digest_key: IdDigestKey) -> Self {
+        Self {
+            venues: VenueTable::default(),
+            table: SymbolTable::default(),
+            dirty: SymbolsWithDirtyMinutes::default(),
+            digest_key,
+        }
+    }
+
     fn add_venues(&mut self, rows: Vec<VenueRow>) {
         for row in rows {
             let venue = self.venues.index_or_add(row.venue.as_str());
@@ -45,7 +58,8 @@ impl RestoredSymbols {
         for row in rows {
             let venue = self.venues.index_or_add(row.instrument.venue());
             let ties = self.venues.settings(venue).ties;
-            self.table.add(SymbolFold::restore(row, venue, ties));
+            self.table
+                .add(SymbolFold::restore(row, venue, ties, self.digest_key));
         }
     }
 
@@ -80,7 +94,7 @@ impl RestoredSymbols {
         }
         let venue = self.venues.index_or_add(instrument.venue());
         let ties = self.venues.settings(venue).ties;
-        self.table
-            .add(SymbolFold::new(instrument.clone(), venue, ties))
+        let symbol = SymbolFold::new(instrument.clone(), venue, ties, self.digest_key);
+        self.table.add(symbol)
     }
 }

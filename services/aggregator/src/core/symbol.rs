@@ -22,6 +22,7 @@ use super::alarms::WindowCloseAlarm;
 use super::applied_at::AppliedAt;
 use super::bar_update::BarUpdate;
 use super::changed_symbols::SymbolChangeFlags;
+use super::id_set::IdDigestKey;
 use super::loading::{LoadRequest, LoadedData};
 use super::refold_request::RefoldRequest;
 use amendment_application::AmendmentApplication;
@@ -45,9 +46,14 @@ pub(crate) struct SymbolFold {
 
 impl SymbolFold {
     /// Returns a symbol that has not traded, of a venue whose order of ties is `ties`.
-    pub(crate) fn new(instrument: Instrument, venue: usize, ties: TieOrder) -> Self {
+    pub(crate) fn new(
+        instrument: Instrument,
+        venue: usize,
+        ties: TieOrder,
+        digest_key: IdDigestKey,
+    ) -> Self {
         Self {
-            ids: SymbolIdSets::new(instrument.clone()),
+            ids: SymbolIdSets::new(instrument.clone(), digest_key),
             instrument,
             venue,
             bars: SymbolBars::new(ties),
@@ -58,11 +64,16 @@ impl SymbolFold {
     }
 
     /// Returns a stored symbol, to which its open bars and amendments are added afterwards.
-    pub(crate) fn restore(row: SymbolRow, venue: usize, ties: TieOrder) -> Self {
+    pub(crate) fn restore(
+        row: SymbolRow,
+        venue: usize,
+        ties: TieOrder,
+        digest_key: IdDigestKey,
+    ) -> Self {
         let bars = SymbolBars::restore(&row, ties);
         Self {
             bars,
-            ..Self::new(row.instrument, venue, ties)
+            ..Self::new(row.instrument, venue, ties, digest_key)
         }
     }
 
@@ -180,8 +191,8 @@ impl SymbolFold {
         Ok(())
     }
 
-    /// Returns what a trade needs that is not in memory: the bars of closed windows, and the set of
-    /// its id.
+    /// Returns what a trade needs that is not in memory: the bars of closed windows, and the set or
+    /// the segment of its id.
     pub(crate) fn load_requests_for_trade(
         &self,
         trade: &Trade,
@@ -308,12 +319,28 @@ impl SymbolFold {
         self.bars.forget_requested_refolds();
     }
 
-    /// Puts loaded data into the state, unless the same item is in memory, which is newer.
-    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, generation: u64) {
+    /// Puts loaded data into the state, unless the same item is in memory, which is newer. `at` is
+    /// that of the record that waits for it.
+    pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, at: AppliedAt) {
+        let generation = at.generation();
         match loaded {
             LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
-            LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, row, generation),
+            LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, &row, generation),
+            LoadedData::IdSegment(key, row) => {
+                self.ids.accept_segment(&key, row, at.position().offset);
+            }
         }
+    }
+
+    /// Returns its sets of ids.
+    pub(crate) const fn ids(&self) -> &SymbolIdSets {
+        &self.ids
+    }
+
+    /// Drops the segments of ids that may leave memory and were not used after the record at an
+    /// offset. Returns how many.
+    pub(crate) fn evict_id_segments(&mut self, used_until: u64, generation: u64) -> u64 {
+        self.ids.evict_segments(used_until, generation)
     }
 
     /// Takes the bars that changed since the last call.
@@ -329,7 +356,8 @@ impl SymbolFold {
     /// Moves the changes since the last call into a transaction.
     pub(crate) fn flush(&mut self, transaction: &mut PartitionTransaction, at: AppliedAt) {
         self.bars.flush(&self.instrument, transaction, at);
-        self.ids.take_changes(&mut transaction.id_sets);
+        self.ids
+            .take_changes(at.generation(), &mut transaction.id_sets);
         let pending = self.pending_amendments.take_unstored();
         transaction.pending_amendments.extend(pending);
     }

@@ -60,6 +60,10 @@ impl SymbolTable {
         &mut self.symbols[index as usize]
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SymbolFold> {
+        self.symbols.iter()
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SymbolFold> {
         self.symbols.iter_mut()
     }

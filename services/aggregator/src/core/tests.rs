@@ -69,6 +69,7 @@ fn empty_state(partition: u32) -> PartitionState {
         open_bars: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
+        id_digest_key: [7; 32],
     }
 }
 
@@ -77,6 +78,7 @@ fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
+        LoadRequest::IdSegment(request) => unreachable!("nothing is stored: {request:?}"),
     };
     let loaded = core.load_requests().iter().map(load).collect();
     core.accept_loaded(loaded);
@@ -492,6 +494,7 @@ fn after_a_restart_a_late_trade_of_an_old_minute_is_not_the_newest() {
         open_bars: Vec::new(),
         dirty_minutes: Vec::new(),
         pending_amendments: Vec::new(),
+        id_digest_key: [7; 32],
     };
     let mut core = FoldCore::new(state, 1);
     apply_all(&mut core, &[trade_record(2, "v:A", START_NS, 6)]);
@@ -500,3 +503,5 @@ fn after_a_restart_a_late_trade_of_an_old_minute_is_not_the_newest() {
     let newest = market::Interval::M1.window_containing(newest_ns);
     assert_eq!(update.newest_minute_ns, newest.start_ns);
 }
+
+mod id_memory;

@@ -1,7 +1,7 @@
 //! Loading what a record needs and the core does not hold.
 
 use backend::Backend;
-use store::{BarKey, BarReader};
+use store::{BarKey, BarReader, IdSegmentKey};
 use tokio_util::sync::CancellationToken;
 
 use super::role::PartitionWorker;
@@ -13,6 +13,7 @@ use crate::error::WorkerError;
 pub(super) struct LoadPlan {
     bars: Vec<BarKey>,
     id_sets: Vec<IdSetRequest>,
+    id_segments: Vec<IdSegmentKey>,
 }
 
 impl LoadPlan {
@@ -22,6 +23,7 @@ impl LoadPlan {
             match request {
                 LoadRequest::Bar(key) => plan.bars.push(key.clone()),
                 LoadRequest::IdSet(request) => plan.id_sets.push(request.clone()),
+                LoadRequest::IdSegment(request) => plan.id_segments.push(request.key.clone()),
             }
         }
         plan
@@ -53,6 +55,16 @@ impl LoadPlan {
             };
             let rows = self.id_sets.into_iter().zip(rows);
             loaded.extend(rows.map(|(request, row)| LoadedData::IdSet(request, row)));
+        }
+        if !self.id_segments.is_empty() {
+            let read = || store.id_segments(&self.id_segments);
+            let Some(rows) = worker.retry_store_call(stop, read).await? else {
+                return Ok(None);
+            };
+            let loaded_count = self.id_segments.len() as u64;
+            worker.metrics.loaded_id_segments.increment(loaded_count);
+            let rows = self.id_segments.into_iter().zip(rows);
+            loaded.extend(rows.map(|(key, row)| LoadedData::IdSegment(key, row)));
         }
         Ok(Some(loaded))
     }

@@ -4,6 +4,7 @@ use backend::Backend;
 use host::HealthComponent;
 
 use super::config::WorkerConfig;
+use super::id_memory_budget::IdMemoryBudget;
 use crate::metrics::WorkerMetrics;
 
 /// The topics that a worker reads and writes.
@@ -60,6 +61,8 @@ pub struct PartitionWorker<B: Backend> {
     pub stores: WorkerStores<B>,
     /// Its intervals, limits and timeouts.
     pub config: WorkerConfig,
+    /// The memory for ids, which it shares with the other workers of the process.
+    pub id_memory: IdMemoryBudget,
     /// The metrics of the partition.
     pub metrics: WorkerMetrics,
     /// The health component that it reports to.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::{Clock, RetryTimer};
-use eventlog::{Log, LogError, split_before_future_record};
+use eventlog::{Log, LogError, Record, split_before_future_record};
 use market::Position;
 use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use super::archiver_query::ArchiverQuery;
 use super::background::BackgroundCallStarter;
 use super::committer::Committer;
 use super::fetch::{FetchOutcome, fetch_records, record_bytes};
+use super::id_memory_budget::IdMemoryShare;
 use super::lag::LagMonitor;
 use super::load::LoadPlan;
 use super::own_records::append_advance;
@@ -30,6 +31,15 @@ use crate::error::WorkerError;
 /// How many minutes are refolded at once.
 const MAX_REFOLDS: usize = 256;
 
+/// What folding some records has come to.
+enum FoldOutcome {
+    /// All are folded. As many of them, the last ones, are not committed yet.
+    Folded {
+        uncommitted_count: usize,
+    },
+    Ended(SessionEnd),
+}
+
 /// One stretch of folding. It orders the work of its parts: announce, then commit.
 pub(super) struct WorkerSession<'a, B: Backend> {
     worker: &'a PartitionWorker<B>,
@@ -43,6 +53,7 @@ pub(super) struct WorkerSession<'a, B: Backend> {
     schedule: SessionSchedule,
     readiness: SessionReadiness,
     lag: LagMonitor,
+    id_memory: IdMemoryShare,
     /// The backoff while the log does not answer.
     log_retries: RetryTimer,
 }
@@ -69,6 +80,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             schedule: SessionSchedule::new(worker.config, now_ns),
             readiness: SessionReadiness::new(worker.health.clone(), log_end),
             lag: LagMonitor::default(),
+            id_memory: worker.id_memory.join(),
             log_retries: RetryTimer::new(worker.retry_policy()),
         }
     }
@@ -90,6 +102,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             self.append_advance_if_due().await;
             self.query_archiver_if_due();
             self.measure_lag_if_due();
+            self.limit_id_memory();
             let sleep = worker.stores.clock.sleep(self.time_until_wake());
             let can_fetch = self.can_fetch();
             tokio::select! {
@@ -173,6 +186,15 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         if self.schedule.reschedule_advance_if_due(now_ns) && self.core.time_can_close_windows() {
             append_advance(self.worker).await;
         }
+    }
+
+    /// Tells the core how much memory ids may use now.
+    fn limit_id_memory(&mut self) {
+        let used_bytes = self.core.id_memory_bytes();
+        let limit_bytes = self.id_memory.report_used_and_limit_bytes(used_bytes);
+        self.core.set_id_memory_limit(limit_bytes);
+        let gauge = &self.worker.metrics.id_memory_bytes;
+        gauge.set(used_bytes as f64);
     }
 
     fn measure_lag_if_due(&mut self) {
@@ -275,28 +297,45 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let records = self.within_commit_limit(records);
         let bytes = records.iter().map(record_bytes).sum();
         self.committer.add_folded_bytes(bytes);
-        let mut rest = records;
-        loop {
-            rest = &rest[self.core.apply(rest)..];
-            if rest.is_empty() {
-                break;
-            }
-            let ended = match self.core.waits_for_commit() {
-                true => self.commit_before_left_out().await?,
-                false => self.load_requested_data().await?,
-            };
-            if ended.is_some() {
-                return Ok(ended);
-            }
-        }
+        let uncommitted_count = match self.fold(records).await? {
+            FoldOutcome::Folded { uncommitted_count } => uncommitted_count,
+            FoldOutcome::Ended(end) => return Ok(Some(end)),
+        };
         self.schedule.postpone_advance(self.monotonic_ns());
-        worker.metrics.add_counts(&self.core.take_counts());
+        let counts = self.core.take_counts();
+        self.id_memory
+            .report_evicted_segments(counts.evicted_id_segments);
+        worker.metrics.add_counts(&counts);
         match self.mode.limit {
             Some(_) if self.mode.is_check && !records.is_empty() => {
                 self.check_limited_commit().await.map(Some)
             }
-            Some(_) => self.commit_limited(records.len()).await,
+            Some(_) => self.commit_limited(uncommitted_count).await,
             None => Ok(None),
+        }
+    }
+
+    /// Folds records. What they need is loaded, and some records wait until those before them are
+    /// committed.
+    async fn fold(&mut self, records: &[Record]) -> Result<FoldOutcome, WorkerError> {
+        let (mut rest, mut uncommitted_count) = (records, 0);
+        loop {
+            let applied = self.core.apply(rest);
+            rest = &rest[applied..];
+            uncommitted_count += applied;
+            if rest.is_empty() {
+                return Ok(FoldOutcome::Folded { uncommitted_count });
+            }
+            let ended = if self.core.waits_for_commit() {
+                let ended = self.commit_before_next_record(uncommitted_count).await?;
+                uncommitted_count = 0;
+                ended
+            } else {
+                self.load_requested_data().await?
+            };
+            if let Some(end) = ended {
+                return Ok(FoldOutcome::Ended(end));
+            }
         }
     }
 
@@ -320,6 +359,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         {
             return Ok(Some(SessionEnd::Lost));
         }
+        self.limit_id_memory();
         self.core.accept_loaded(loaded);
         self.readiness.report_recovery();
         Ok(None)

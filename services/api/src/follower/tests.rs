@@ -8,9 +8,9 @@ use host::Health;
 use market::{Bar, BarRow, DeclaredSettings, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, MemoryNewestPriceStore, PartitionState,
-    PartitionTransaction, RegisteredTopic, SqliteTickStore, StoreError, SymbolQuery, SymbolRow,
-    TickVerdict, TopicGeneration, VenueRow,
+    IdRangeQuery, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, MemoryNewestPriceStore,
+    PartitionState, PartitionTransaction, RegisteredTopic, SqliteTickStore, StoreError,
+    SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::*;
@@ -40,6 +40,10 @@ impl BarReader for FreezableReader {
 
     async fn bar_range(&self, _: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
         self.respond(Vec::new()).await
+    }
+
+    async fn id_segments(&self, _: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        unreachable!()
     }
 
     async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {

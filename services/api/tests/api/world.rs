@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
+use aggregator::{IdMemoryBudget, PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use archiver::{Archiver, BlockPolicy};
 use backend::Backend;
 use candlewick_api::{ApiParts, ApiState, BarUpdatesFollower, Hub, HubLimits, router, serve};
@@ -221,6 +221,7 @@ impl World {
                 advance_interval: Duration::from_secs(3600),
                 ..WorkerConfig::default()
             },
+            id_memory: IdMemoryBudget::default(),
             metrics: aggregator::WorkerMetrics::new(partition),
             health: health.register(&format!("aggregator-{partition}")),
         };

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aggregator::{WorkerConfig, WorkerError, WorkerStores, WorkerTopics};
+use aggregator::{IdMemoryBudget, WorkerConfig, WorkerError, WorkerStores, WorkerTopics};
 use clock::SystemClock;
 use connect::AGGREGATOR_RIGHTS;
 use eventlog::LogError;
@@ -77,7 +77,8 @@ async fn aggregate_until_stopped(
         settings: settings.group,
         health: group,
     };
-    let task_factory = servers.partition_task_factory(health);
+    let id_memory = IdMemoryBudget::new(settings.id_memory_bytes);
+    let task_factory = servers.partition_task_factory(health, id_memory);
     let next_offsets = || next_offsets_to_fold(&servers.bars);
     let probes = probe_servers_forever(
         &servers.bars,
@@ -167,7 +168,11 @@ impl AggregatorTopicsAndStores {
 
     /// Returns the function that creates the task of a partition. The task folds; that of
     /// partition 0 also drops expired rows of all partitions.
-    fn partition_task_factory(&self, health: Health) -> PartitionTaskFactory {
+    fn partition_task_factory(
+        &self,
+        health: Health,
+        id_memory: IdMemoryBudget,
+    ) -> PartitionTaskFactory {
         let retention: RetentionTask<ClusterBackend> = RetentionTask {
             trades: self.trades.log.clone(),
             bars: self.bars.clone(),
@@ -190,6 +195,7 @@ impl AggregatorTopicsAndStores {
                 clock: SystemClock,
             },
             config: WorkerConfig::default(),
+            id_memory,
             health,
         };
         Box::new(move |partition, stop| {

@@ -1,6 +1,8 @@
 //! The aggregators of a process.
 
-use aggregator::{PartitionWorker, WorkerConfig, WorkerMetrics, WorkerStores, WorkerTopics};
+use aggregator::{
+    IdMemoryBudget, PartitionWorker, WorkerConfig, WorkerMetrics, WorkerStores, WorkerTopics,
+};
 use backend::Backend;
 use host::Health;
 
@@ -9,6 +11,8 @@ pub(crate) struct WorkerFactory<B: Backend> {
     pub(crate) topics: WorkerTopics<B>,
     pub(crate) stores: WorkerStores<B>,
     pub(crate) config: WorkerConfig,
+    /// The memory for ids, which the workers share.
+    pub(crate) id_memory: IdMemoryBudget,
     pub(crate) health: Health,
 }
 
@@ -20,6 +24,7 @@ impl<B: Backend> WorkerFactory<B> {
             topics: self.topics.clone(),
             stores: self.stores.clone(),
             config: self.config,
+            id_memory: self.id_memory.clone(),
             metrics: WorkerMetrics::new(partition),
             health: self.health.register(&format!("aggregator-{partition}")),
         }

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aggregator::IdMemoryBudget;
 use clap::Args;
 use connect::{DataFolderOptions, show_defaults_in_help};
 use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, SettingValue};
@@ -48,6 +49,10 @@ pub(crate) struct StandaloneArgs {
     log_max_bytes: Option<String>,
     #[command(flatten)]
     limits: NameLimitArgs,
+    /// How much memory the ids of unique trades may use, in bytes; the least used ones leave it and
+    /// are read from the data folder when they are needed
+    #[arg(long, value_name = "BYTES")]
+    id_memory_bytes: Option<String>,
     /// Which logs are written, such as warn or info,candlewick_api=debug
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -121,6 +126,7 @@ pub(crate) struct StandaloneConfig {
     pub(super) seed: u64,
     pub(super) folder: DataFolderOptions,
     pub(super) limits: NameLimits,
+    pub(super) id_memory_bytes: usize,
     pub(super) log: LogFilter,
     pub(super) log_format: LogFormat,
 }
@@ -148,6 +154,11 @@ impl StandaloneArgs {
                 .0,
             rate: reader.read_or("rate", self.rate, 4),
             seed: reader.read_or("seed", self.seed, 1),
+            id_memory_bytes: reader.read_or(
+                "id_memory_bytes",
+                self.id_memory_bytes,
+                IdMemoryBudget::DEFAULT_BYTES,
+            ),
             log: reader.read_or("log", self.log, LogFilter::default()),
             log_format: reader.read_or("log_format", self.log_format, LogFormat::default()),
         }

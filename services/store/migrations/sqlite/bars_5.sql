@@ -89,8 +89,17 @@ CREATE TABLE id_sets (
     scope          TEXT    NOT NULL,
     bucket_ns      INTEGER NOT NULL, -- start of the hour or day; -1 if there is none
     last_append_ns INTEGER NOT NULL, -- the append time of the newest trade of the set
+    -- Whether it is a set of the amendments' own ids, which are kept longer.
+    is_of_amendments INTEGER NOT NULL GENERATED ALWAYS AS
+        (scope = 'amendments (ids of edits and cancels themselves, not ids of the venue''s trades)'),
+    -- The hour of the last append. The index changes only once an hour for each set.
+    last_append_hour INTEGER NOT NULL GENERATED ALWAYS AS (last_append_ns / 3600000000000),
     PRIMARY KEY (instrument, scope, bucket_ns)
 ) STRICT, WITHOUT ROWID;
+
+-- Sets of no hour or day never expire.
+CREATE INDEX id_sets_by_append ON id_sets (is_of_amendments, last_append_hour)
+    WHERE bucket_ns <> -1;
 
 -- The numbers of a set as inclusive ranges that neither overlap nor touch.
 CREATE TABLE id_ranges (
@@ -102,15 +111,25 @@ CREATE TABLE id_ranges (
     PRIMARY KEY (instrument, scope, bucket_ns, first)
 ) STRICT, WITHOUT ROWID;
 
--- The other ids of a set. Each row holds the ids that one transaction added.
+-- The other ids of a set, in segments, and each segment in chunks. A segment holds the ids from its
+-- start to the start of the next. It has one row for each transaction that added ids to it, and one
+-- for all ids after it was written whole.
 CREATE TABLE id_chunks (
     instrument TEXT    NOT NULL,
     scope      TEXT    NOT NULL,
     bucket_ns  INTEGER NOT NULL,
+    segment    BLOB    NOT NULL, -- its start: a number of 8 bytes, or a digest of 16
     chunk      INTEGER NOT NULL,
-    body       BLOB    NOT NULL,
-    PRIMARY KEY (instrument, scope, bucket_ns, chunk)
+    body       BLOB    NOT NULL, -- ascending ids, as the differences between them
+    PRIMARY KEY (instrument, scope, bucket_ns, segment, chunk)
 ) STRICT, WITHOUT ROWID;
+
+-- One row: the secret key of the digests of ids that are no numbers.
+CREATE TABLE id_digest_key (
+    key BLOB NOT NULL
+) STRICT;
+
+INSERT INTO id_digest_key (key) VALUES (randomblob(32));
 
 -- Ticks other than edits and cancels that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
 -- overlap.

@@ -120,8 +120,18 @@ CREATE TABLE id_sets (
     scope          TEXT COLLATE "C" NOT NULL,
     bucket_ns      BIGINT           NOT NULL, -- start of the hour or day; -1 if there is none
     last_append_ns BIGINT           NOT NULL, -- the append time of the newest trade of the set
+    -- Whether it is a set of the amendments' own ids, which are kept longer.
+    is_of_amendments BOOLEAN NOT NULL GENERATED ALWAYS AS
+        (scope = 'amendments (ids of edits and cancels themselves, not ids of the venue''s trades)')
+        STORED,
+    -- The hour of the last append. Most commits leave it as it is, so that they change no index.
+    last_append_hour BIGINT NOT NULL GENERATED ALWAYS AS (last_append_ns / 3600000000000) STORED,
     PRIMARY KEY (instrument, scope, bucket_ns)
 ) WITH (fillfactor = 50);
+
+-- Sets of no hour or day never expire.
+CREATE INDEX id_sets_by_append ON id_sets (is_of_amendments, last_append_hour)
+    WHERE bucket_ns <> -1;
 
 -- The numbers of a set as inclusive ranges that neither overlap nor touch.
 CREATE TABLE id_ranges (
@@ -133,15 +143,29 @@ CREATE TABLE id_ranges (
     PRIMARY KEY (instrument, scope, bucket_ns, first)
 ) WITH (fillfactor = 50);
 
--- The other ids of a set. Each row holds the ids that one transaction added.
+-- The other ids of a set, in segments, and each segment in chunks. A segment holds the ids from its
+-- start to the start of the next. It has one row for each transaction that added ids to it, and one
+-- for all ids after it was written whole.
 CREATE TABLE id_chunks (
     instrument TEXT COLLATE "C" NOT NULL,
     scope      TEXT COLLATE "C" NOT NULL,
     bucket_ns  BIGINT           NOT NULL,
+    segment    BYTEA            NOT NULL, -- its start: a number of 8 bytes, or a digest of 16
     chunk      BIGINT           NOT NULL,
-    body       BYTEA            NOT NULL,
-    PRIMARY KEY (instrument, scope, bucket_ns, chunk)
+    body       BYTEA            NOT NULL, -- ascending ids, as the differences between them
+    PRIMARY KEY (instrument, scope, bucket_ns, segment, chunk)
 );
+
+-- The bodies are compressed already.
+ALTER TABLE id_chunks ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- One row: the secret key of the digests of ids that are no numbers.
+CREATE TABLE id_digest_key (
+    key BYTEA NOT NULL
+);
+
+INSERT INTO id_digest_key (key)
+    SELECT decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex');
 
 -- Ticks other than edits and cancels that are no trades: the offsets [first_offset, end_offset) of a partition. Ranges never
 -- overlap.

@@ -9,8 +9,9 @@ use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, PartitionTransaction, SymbolRow, TickVerdict, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
+    IdSetRow, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    VenueRow,
 };
 use crate::topic_generation::{RegisteredTopic, TopicGeneration};
 
@@ -36,6 +37,10 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
 
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.call(self.store.id_sets(keys)).await
+    }
+
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        self.call(self.store.id_segments(keys)).await
     }
 
     async fn id_ranges(

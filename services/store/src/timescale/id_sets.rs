@@ -1,16 +1,17 @@
 //! The tables of sets of ids: `id_sets`, `id_ranges` and `id_chunks`.
 
-use std::collections::BTreeMap;
-
-use market::TradeId;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row, query};
 
 use super::column::{column_for_unnest, read_parsed_numeric, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::id_set_key::IdSetKeyColumns;
+use crate::id_chunk::{self, SegmentReader};
 use crate::last_rows::last_row_of_each_key;
-use crate::{IdSetChange, IdSetKey, IdSetRow, IdSetWrites, id_chunk};
+use crate::{
+    IdSegmentKey, IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSetChange, IdSetRow,
+    IdSetWrites,
+};
 
 const UPSERT_ID_SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
     SELECT * FROM unnest($1, $2, $3, $4) ON CONFLICT (instrument, scope, bucket_ns) \
@@ -25,26 +26,37 @@ const UPSERT_ID_RANGES: &str = "INSERT INTO id_ranges (instrument, scope, bucket
     SELECT * FROM unnest($1, $2, $3, $4, $5) \
     ON CONFLICT (instrument, scope, bucket_ns, first) DO UPDATE SET last = excluded.last";
 
-const INSERT_ID_CHUNKS: &str = "INSERT INTO id_chunks (instrument, scope, bucket_ns, body, chunk) \
-    SELECT added.*, (SELECT coalesce(max(c.chunk) + 1, 0) FROM id_chunks AS c \
-    WHERE c.instrument = added.instrument AND c.scope = added.scope \
-    AND c.bucket_ns = added.bucket_ns) \
-    FROM unnest($1, $2, $3, $4) AS added (instrument, scope, bucket_ns, body)";
+const DELETE_ID_SEGMENTS: &str = "DELETE FROM id_chunks AS c \
+    USING unnest($1, $2, $3, $4) AS removed (instrument, scope, bucket_ns, segment) \
+    WHERE c.instrument = removed.instrument AND c.scope = removed.scope \
+    AND c.bucket_ns = removed.bucket_ns AND c.segment = removed.segment";
 
-/// Selects sets by their keys. It is one statement, so ranges and exact ids are of one moment.
+const UPSERT_ID_CHUNKS: &str = "INSERT INTO id_chunks \
+    (instrument, scope, bucket_ns, segment, chunk, body) \
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6) \
+    ON CONFLICT (instrument, scope, bucket_ns, segment, chunk) DO UPDATE SET body = excluded.body";
+
+/// Selects sets by their keys. It is one statement, so ranges and segments are of one moment.
 ///
 /// Columns: the index of the key, counted from 1; the kind of [`IdSetPart`]; a number; the last
-/// number of a range; the body of a chunk.
+/// number of a range, or the bytes of a segment; the start of a segment.
 pub(super) const SELECT_ID_SETS: &str = "WITH keys AS MATERIALIZED (SELECT * FROM unnest($1, $2, $3) \
      WITH ORDINALITY AS k (instrument, scope, bucket_ns, key_index)) \
     SELECT key_index, 0 AS kind, last_append_ns::numeric AS number, \
-    0::numeric AS last, NULL::bytea AS body \
+    0::numeric AS last, NULL::bytea AS segment \
     FROM keys JOIN id_sets USING (instrument, scope, bucket_ns) \
     UNION ALL SELECT key_index, 1, first, last, NULL \
     FROM keys JOIN id_ranges USING (instrument, scope, bucket_ns) \
-    UNION ALL SELECT key_index, 2, chunk, 0, body \
-    FROM keys JOIN id_chunks USING (instrument, scope, bucket_ns) \
+    UNION ALL SELECT key_index, 2, max(chunk) + 1, sum(octet_length(body)), segment \
+    FROM keys JOIN id_chunks USING (instrument, scope, bucket_ns) GROUP BY key_index, segment \
     ORDER BY key_index, kind, number";
+
+/// Selects the chunks of segments by their keys.
+///
+/// Columns: the index of the key, counted from 1; the body of a chunk.
+pub(super) const SELECT_ID_CHUNKS: &str = "SELECT key_index, body FROM unnest($1, $2, $3, $4) \
+    WITH ORDINALITY AS k (instrument, scope, bucket_ns, segment, key_index) \
+    JOIN id_chunks USING (instrument, scope, bucket_ns, segment) ORDER BY key_index, chunk";
 
 /// Selects instrument, scope, `bucket_ns`, first, last of the sets after a key that have ranges.
 pub(super) const SELECT_ID_RANGES: &str = "SELECT r.instrument, r.scope, r.bucket_ns, r.first, r.last \
@@ -74,7 +86,7 @@ pub(super) async fn write_id_sets(
         .bind(column_for_unnest(&sets, |change| change.last_append_ns));
     upsert.execute(&mut *session).await?;
     write_id_ranges(session, changes).await?;
-    write_exact_ids(session, changes).await
+    write_id_segments(session, changes).await
 }
 
 async fn write_id_ranges(
@@ -121,30 +133,45 @@ async fn write_id_ranges(
     Ok(())
 }
 
-async fn write_exact_ids(
+async fn write_id_segments(
     session: &mut PgConnection,
     changes: &[IdSetChange],
 ) -> Result<(), DatabaseError> {
-    // Each set gets one chunk: the statement numbers chunks by those that were stored before it.
-    let mut ids_by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
+    let (mut removed_starts, mut chunks) = (Vec::new(), Vec::new());
     for change in changes {
-        if let IdSetWrites::Exact { added } = &change.writes {
-            ids_by_set.entry(&change.key).or_default().extend(added);
+        if let IdSetWrites::Segments { removed, written } = &change.writes {
+            removed_starts.extend(removed.iter().map(|start| (&change.key, *start)));
+            chunks.extend(written.iter().map(|write| (&change.key, write)));
         }
     }
-    ids_by_set.retain(|_, ids| !ids.is_empty());
-    if ids_by_set.is_empty() {
-        return Ok(());
+    if !removed_starts.is_empty() {
+        let keys = IdSetKeyColumns::from_keys(removed_starts.iter().map(|(key, _)| *key));
+        let starts = removed_starts.iter().map(|(_, start)| start.to_bytes());
+        let delete = query(DELETE_ID_SEGMENTS)
+            .bind(keys.instruments)
+            .bind(keys.scopes)
+            .bind(keys.buckets_ns)
+            .bind(starts.collect::<Vec<_>>());
+        delete.execute(&mut *session).await?;
     }
-    let bodies = ids_by_set.values().map(|ids| id_chunk::encode_ids(ids));
-    let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
-    let keys = IdSetKeyColumns::from_keys(ids_by_set.keys().copied());
-    let insert = query(INSERT_ID_CHUNKS)
-        .bind(keys.instruments)
-        .bind(keys.scopes)
-        .bind(keys.buckets_ns)
-        .bind(bodies);
-    insert.execute(session).await?;
+    let chunks = last_row_of_each_key(&chunks, |(key, write)| (*key, write.start, write.chunk));
+    if !chunks.is_empty() {
+        let keys = IdSetKeyColumns::from_keys(chunks.iter().map(|(key, _)| *key));
+        let upsert = query(UPSERT_ID_CHUNKS)
+            .bind(keys.instruments)
+            .bind(keys.scopes)
+            .bind(keys.buckets_ns)
+            .bind(column_for_unnest(&chunks, |(_, write)| {
+                write.start.to_bytes()
+            }))
+            .bind(column_for_unnest(&chunks, |(_, write)| {
+                i64::from(write.chunk)
+            }))
+            .bind(column_for_unnest(&chunks, |(_, write)| {
+                id_chunk::encode_ids(&write.ids)
+            }));
+        upsert.execute(session).await?;
+    }
     Ok(())
 }
 
@@ -154,8 +181,8 @@ pub(super) enum IdSetPart {
     LastAppendNs(i64),
     /// An inclusive range of numbers.
     Range((u64, u64)),
-    /// The ids of one chunk.
-    Chunk(Vec<TradeId>),
+    /// A segment of ids that are stored one by one.
+    Segment(IdSegmentSummary),
 }
 
 /// Reads a row of [`SELECT_ID_SETS`]. Returns the index of its key, counted from 1, and the part.
@@ -167,12 +194,36 @@ pub(super) fn read_id_set_part(row: &PgRow) -> Result<(i64, IdSetPart), Database
             read_parsed_numeric(row, 3, "id")?,
         )),
         _ => {
-            let mut ids = Vec::new();
-            id_chunk::decode_ids(row.try_get(4)?, &mut ids)?;
-            IdSetPart::Chunk(ids)
+            let start = IdSegmentStart::from_bytes(row.try_get(4)?);
+            IdSetPart::Segment(IdSegmentSummary {
+                start: start.ok_or_else(|| {
+                    DatabaseError::malformed_value("segment", "it has another length")
+                })?,
+                chunk_count: read_parsed_numeric(row, 2, "chunks")?,
+                stored_bytes: read_parsed_numeric(row, 3, "bytes")?,
+            })
         }
     };
     Ok((row.try_get(0)?, part))
+}
+
+/// Reads a row of [`SELECT_ID_CHUNKS`]. Returns the index of its key, counted from 1, and the body.
+pub(super) fn read_id_chunk(row: &PgRow) -> Result<(i64, Vec<u8>), DatabaseError> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// Assembles segments from the rows of [`SELECT_ID_CHUNKS`].
+pub(super) fn assemble_id_segments(
+    keys: &[IdSegmentKey],
+    chunks: Vec<(i64, Vec<u8>)>,
+) -> Result<Vec<IdSegmentRow>, DatabaseError> {
+    let readers = keys.iter().map(|key| SegmentReader::new(key.start));
+    let mut readers: Vec<_> = readers.collect();
+    for (key_index, body) in chunks {
+        let index = usize::try_from(key_index - 1).expect("it is the index of a key");
+        readers[index].add_chunk(&body)?;
+    }
+    Ok(readers.into_iter().map(SegmentReader::into_row).collect())
 }
 
 /// Assembles the sets of `key_count` keys from the rows of [`SELECT_ID_SETS`].
@@ -184,8 +235,11 @@ pub(super) fn assemble_id_sets(key_count: usize, parts: Vec<(i64, IdSetPart)>) -
         match part {
             IdSetPart::LastAppendNs(last_append_ns) => set.last_append_ns = last_append_ns,
             IdSetPart::Range(range) => set.ranges.push(range),
-            IdSetPart::Chunk(mut ids) => set.exact.append(&mut ids),
+            IdSetPart::Segment(segment) => set.segments.push(segment),
         }
+    }
+    for set in &mut sets {
+        set.segments.sort_unstable_by_key(|segment| segment.start);
     }
     sets
 }

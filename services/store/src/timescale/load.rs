@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, PgConnection, query};
+use sqlx::{AssertSqlSafe, PgConnection, query, query_scalar};
 
 use super::bar_columns::{VALUE_COLUMNS, read_bar_row};
 use super::column::{partition_as_integer, read_parsed_text, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, row, topics};
-use crate::{PartitionState, StoredBar};
+use crate::{PartitionState, StoredBar, id_chunk};
 
 /// A new row begins at the epoch of the current generation or later: a worker that lags may ask for
 /// an older epoch, and nothing would move the row afterwards.
@@ -86,9 +86,16 @@ pub(super) async fn load_or_create_partition(
             amendments::read_pending_amendment,
         )
         .await?,
+        id_digest_key: read_id_digest_key(session).await?,
     };
     query("COMMIT").execute(session).await?;
     Ok(state)
+}
+
+async fn read_id_digest_key(session: &mut PgConnection) -> Result<[u8; 32], DatabaseError> {
+    let key = query_scalar("SELECT key FROM id_digest_key");
+    let key: Vec<u8> = key.fetch_one(session).await?;
+    Ok(id_chunk::parse_digest_key(&key)?)
 }
 
 fn read_open_bar(row: &PgRow) -> Result<StoredBar, DatabaseError> {

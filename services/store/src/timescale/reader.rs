@@ -26,8 +26,8 @@ use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::topic_generation::RegisteredTopic;
 use crate::{
     BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangeQuery, IdRanges,
-    IdSetKey, IdSetRow, OffsetRun, PartitionProgress, StoreError, SymbolQuery, SymbolRow,
-    TickVerdict, VenueRow,
+    IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, OffsetRun, PartitionProgress, StoreError,
+    SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
 
 /// Reads bars and state from TimescaleDB: what is committed when a method is called, or, as a
@@ -207,6 +207,21 @@ impl BarReader for TimescaleBarReader {
             .bind(columns.buckets_ns);
         let parts = self.read_rows(select, id_sets::read_id_set_part).await?;
         Ok(id_sets::assemble_id_sets(keys.len(), parts))
+    }
+
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = IdSetKeyColumns::from_keys(keys.iter().map(|key| &key.set));
+        let starts = keys.iter().map(|key| key.start.to_bytes());
+        let select = query(id_sets::SELECT_ID_CHUNKS)
+            .bind(columns.instruments)
+            .bind(columns.scopes)
+            .bind(columns.buckets_ns)
+            .bind(starts.collect::<Vec<_>>());
+        let chunks = self.read_rows(select, id_sets::read_id_chunk).await?;
+        self.convert_and_count_error(id_sets::assemble_id_segments(keys, chunks))
     }
 
     async fn id_ranges(

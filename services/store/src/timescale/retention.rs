@@ -11,7 +11,6 @@ use sqlx::{PgConnection, Row, query, query_scalar};
 use super::database_error::DatabaseError;
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::timestamptz::Timestamptz;
-use crate::AMENDMENTS_SCOPE;
 
 /// About how many rows one call deletes. Sets of ids and chunks are deleted whole.
 const MAX_ROWS: u64 = 10_000;
@@ -78,9 +77,18 @@ const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendments \
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
      WHERE append_time_ns < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
-    WHERE bucket_ns <> -1 AND last_append_ns < $1 AND (scope <> $2 OR last_append_ns < $3) \
-    LIMIT $4 FOR UPDATE SKIP LOCKED";
+/// Two searches of one index: the sets that are kept longer are not read before they expire. The
+/// order makes a plan without the values of the parameters search the index too.
+const SELECT_EXPIRED_ID_SETS: [&str; 2] = [
+    "SELECT instrument, scope, bucket_ns FROM id_sets \
+     WHERE bucket_ns <> -1 AND NOT is_of_amendments \
+     AND last_append_hour <= $1 / 3600000000000 AND last_append_ns < $1 \
+     ORDER BY last_append_hour LIMIT $2 FOR UPDATE SKIP LOCKED",
+    "SELECT instrument, scope, bucket_ns FROM id_sets \
+     WHERE bucket_ns <> -1 AND is_of_amendments \
+     AND last_append_hour <= $1 / 3600000000000 AND last_append_ns < $1 \
+     ORDER BY last_append_hour LIMIT $2 FOR UPDATE SKIP LOCKED",
+];
 
 /// Delete the rows of some sets, from each table of ids. The last table names the sets.
 const DELETE_ID_SETS: [&str; 3] = [
@@ -194,12 +202,14 @@ async fn delete_id_sets(
     ids_before_ns: i64,
     already_deleted: u64,
 ) -> Result<u64, DatabaseError> {
-    let select = query(SELECT_EXPIRED_ID_SETS)
-        .bind(ids_before_ns)
-        .bind(AMENDMENTS_SCOPE)
-        .bind(bars_before_ns)
-        .bind(remaining_row_budget(already_deleted));
-    let sets = select.fetch_all(&mut *session).await?;
+    let mut sets = Vec::new();
+    let before_ns = [ids_before_ns, bars_before_ns];
+    for (sql, before_ns) in SELECT_EXPIRED_ID_SETS.into_iter().zip(before_ns) {
+        let select = query(sql)
+            .bind(before_ns)
+            .bind(remaining_row_budget(already_deleted));
+        sets.extend(select.fetch_all(&mut *session).await?);
+    }
     let mut deleted = 0;
     for sets in sets.chunks(8) {
         if already_deleted + deleted >= MAX_ROWS {

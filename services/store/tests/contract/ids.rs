@@ -1,10 +1,10 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSetChange,
-    IdSetKey, IdSetRow, IdSetWrites, TickVerdict,
+    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSegmentKey,
+    IdSegmentStart, IdSegmentWrite, IdSetChange, IdSetKey, IdSetRow, IdSetWrites, SegmentIds,
+    TickVerdict,
 };
-use market::TradeId;
 
 use crate::fixtures::{commit_step, id_key, step};
 
@@ -19,15 +19,46 @@ fn range_change(key: &IdSetKey, at: i64, put: &[(u64, u64)], remove: &[u64]) -> 
     }
 }
 
-fn exact_change(key: &IdSetKey, at: i64, texts: &[String]) -> IdSetChange {
-    let add = texts.iter().map(|text| TradeId::parse(text).unwrap());
+/// Returns a change that writes one chunk.
+fn chunk_change(key: &IdSetKey, at: i64, start: u64, chunk: u32, numbers: &[u64]) -> IdSetChange {
+    segment_change(
+        key,
+        at,
+        Vec::new(),
+        vec![IdSegmentWrite {
+            start: IdSegmentStart::Number(start),
+            chunk,
+            ids: SegmentIds::Numbers(numbers.to_vec()),
+        }],
+    )
+}
+
+fn segment_change(
+    key: &IdSetKey,
+    at: i64,
+    removed: Vec<IdSegmentStart>,
+    written: Vec<IdSegmentWrite>,
+) -> IdSetChange {
     IdSetChange {
         key: key.clone(),
         last_append_ns: at,
-        writes: IdSetWrites::Exact {
-            added: add.collect(),
-        },
+        writes: IdSetWrites::Segments { removed, written },
     }
+}
+
+/// Reads segments of a set.
+async fn read_segments(
+    store: &impl BarStore,
+    key: &IdSetKey,
+    starts: &[IdSegmentStart],
+) -> Vec<(SegmentIds, u32)> {
+    let keys = starts.iter().map(|start| IdSegmentKey {
+        set: key.clone(),
+        start: *start,
+    });
+    let keys: Vec<_> = keys.collect();
+    let rows = store.id_segments(&keys).await.unwrap().into_iter();
+    rows.map(|row| (row.ids, row.chunk_count)).collect()
 }
 
 async fn commit_changes(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>) {
@@ -45,7 +76,7 @@ async fn read_set(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
 
 async fn read_ranges(store: &impl BarStore, key: &IdSetKey) -> IdRanges {
     let row = read_set(store, key).await;
-    assert_eq!(row.exact, []);
+    assert_eq!(row.segments, []);
     row.ranges
 }
 
@@ -53,7 +84,7 @@ pub(crate) async fn ranges_are_inserted_and_removed(store: &impl BarStore) {
     let key = id_key("binance:BTCUSDT", "", -1);
     let nothing = IdSetRow {
         ranges: Vec::new(),
-        exact: Vec::new(),
+        segments: Vec::new(),
         last_append_ns: 0,
     };
     assert_eq!(read_set(store, &key).await, nothing);
@@ -116,44 +147,83 @@ pub(crate) async fn great_numbers_keep_their_order(store: &impl BarStore) {
     assert_eq!(read_set(store, &key).await.last_append_ns, i64::MIN);
 }
 
-pub(crate) async fn exact_ids_add_up(store: &impl BarStore) {
+/// Chunks add up to segments, each of which is read and removed by itself.
+pub(crate) async fn segments_are_written_and_removed(store: &impl BarStore) {
+    const HALF: u64 = 1 << 63;
     let btc = id_key("binance:BTCUSDT", "NYSE", 0);
     let eth = id_key("binance:ETHUSDT", "", 3_600_000_000_000);
-    let odd = [
-        "0",
-        "18446744073709551615",
-        "18446744073709551616",
-        "~",
-        "00x",
-    ];
-    let odd = odd.map(str::to_owned);
-    let long: Vec<_> = (0..5_000)
-        .map(|id| format!("{id:0>64}-")[1..].to_owned())
-        .collect();
-    let none: [String; 0] = [];
+    let (low, high) = (IdSegmentStart::Number(0), IdSegmentStart::Number(HALF));
+    let texts = IdSegmentStart::Digest(7);
+    let long: Vec<_> = (0..50_000).map(|number| 1_000 + number * 999).collect();
+    let of_texts = IdSegmentWrite {
+        start: texts,
+        chunk: 0,
+        ids: SegmentIds::Digests(vec![7, 1 << 64, u128::MAX]),
+    };
     commit_changes(
         store,
         0,
-        vec![exact_change(&btc, 1, &odd), exact_change(&eth, 1, &none)],
+        vec![
+            chunk_change(&btc, 1, 0, 0, &[0, 3, 500]),
+            chunk_change(&eth, 1, 0, 0, &[9]),
+        ],
     )
     .await;
-    commit_changes(
-        store,
-        1,
-        vec![exact_change(&btc, 2, &long), exact_change(&eth, 2, &odd)],
-    )
-    .await;
-    commit_changes(store, 2, vec![exact_change(&btc, 3, &["last".to_owned()])]).await;
+    commit_changes(store, 1, vec![chunk_change(&btc, 2, 0, 1, &long)]).await;
+    let mut change = chunk_change(&btc, 3, HALF, 0, &[HALF, u64::MAX]);
+    if let IdSetWrites::Segments { written, .. } = &mut change.writes {
+        written.push(of_texts.clone());
+    }
+    commit_changes(store, 2, vec![change]).await;
 
     let row = read_set(store, &btc).await;
+    let summaries = row.segments.iter();
+    let summaries: Vec<_> = summaries
+        .map(|segment| (segment.start, segment.chunk_count))
+        .collect();
+    assert_eq!(summaries, [(low, 2), (high, 1), (texts, 1)]);
+    assert!((100_000..110_000).contains(&row.segments[0].stored_bytes));
     assert_eq!((row.ranges.len(), row.last_append_ns), (0, 3));
-    let mut ids: Vec<_> = row.exact.iter().map(ToString::to_string).collect();
-    let mut expected = [&odd[..], &long, &["last".to_owned()]].concat();
-    ids.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(ids, expected);
-    assert!(row.exact.contains(&TradeId::Number(u64::MAX)));
-    assert_eq!(read_set(store, &eth).await.exact.len(), odd.len());
+    let all = [&[0, 3, 500], &long[..]].concat();
+    let none = IdSegmentStart::Number(5);
+    assert_eq!(
+        read_segments(store, &btc, &[high, low, none, texts]).await,
+        [
+            (SegmentIds::Numbers(vec![HALF, u64::MAX]), 1),
+            (SegmentIds::Numbers(all), 2),
+            (SegmentIds::Numbers(Vec::new()), 0),
+            (of_texts.ids, 1),
+        ]
+    );
+
+    // Removed first, then written.
+    let whole = IdSegmentWrite {
+        start: low,
+        chunk: 0,
+        ids: SegmentIds::Numbers(vec![4]),
+    };
+    let changes = vec![segment_change(&btc, 4, vec![low, texts], vec![whole])];
+    commit_changes(store, 3, changes).await;
+    assert_eq!(
+        read_segments(store, &btc, &[low, high, texts]).await,
+        [
+            (SegmentIds::Numbers(vec![4]), 1),
+            (SegmentIds::Numbers(vec![HALF, u64::MAX]), 1),
+            (SegmentIds::Digests(Vec::new()), 0),
+        ]
+    );
+    let eth_row = read_segments(store, &eth, &[low]).await;
+    assert_eq!(eth_row, [(SegmentIds::Numbers(vec![9]), 1)]);
+}
+
+/// The key of digests is drawn once, and the same for all partitions.
+pub(crate) async fn the_digest_key_stays(store: &impl BarStore) {
+    let first = store.load_or_create_partition(0, 1).await.unwrap();
+    let second = store.load_or_create_partition(1, 1).await.unwrap();
+    let again = store.load_or_create_partition(0, 1).await.unwrap();
+    assert_ne!(first.id_digest_key, [0; 32]);
+    assert_eq!(first.id_digest_key, second.id_digest_key);
+    assert_eq!(first.id_digest_key, again.id_digest_key);
 }
 
 pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
@@ -171,10 +241,12 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
         .collect();
     ids.push(range_change(&id_key("binanc:ZZZ", "", -1), 1, &put, &[]));
     ids.push(range_change(&id_key("binance2:AAA", "", -1), 1, &put, &[]));
-    ids.push(exact_change(
+    ids.push(chunk_change(
         &id_key("binance:BTC", "AMEX", 0),
         1,
-        &["7".to_owned()],
+        0,
+        0,
+        &[7],
     ));
     commit_changes(store, 0, ids).await;
 
@@ -219,8 +291,8 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     transaction.id_sets = vec![
         range_change(&kept, 10, &[(1, 1), (3, 3)], &[]),
         range_change(&old, 10, &[(1, 1), (3, 3)], &[]),
-        exact_change(&old_exact, 10, &["7".to_owned(), "x".to_owned()]),
-        exact_change(&amendments, 10, &["7".to_owned()]),
+        chunk_change(&old_exact, 10, 0, 0, &[7, 8]),
+        chunk_change(&amendments, 10, 0, 0, &[7]),
         range_change(&young, 20, &[(1, 1)], &[]),
     ];
     let rejected = |first, append_time_ns| ExcludedRange {
@@ -246,6 +318,9 @@ pub(crate) async fn old_ids_expire_but_not_those_of_no_bucket(store: &impl BarSt
     assert_eq!(read_ranges(store, &young).await, [(1, 1)]);
     assert_eq!(read_ranges(store, &old).await, []);
     assert_eq!(read_set(store, &old_exact).await.last_append_ns, 0);
+    let start = IdSegmentStart::Number(0);
+    let left = read_segments(store, &old_exact, &[start]).await;
+    assert_eq!(left, [(SegmentIds::empty(start), 0)]);
     assert_eq!(read_set(store, &amendments).await.last_append_ns, 10);
     assert!(store.delete_expired_batch(20, 20, 20).await.unwrap() > 0);
     assert_eq!(read_set(store, &amendments).await.last_append_ns, 0);

@@ -53,7 +53,8 @@ macro_rules! bars_contract {
             ids::{
                 ranges_are_inserted_and_removed,
                 great_numbers_keep_their_order,
-                exact_ids_add_up,
+                segments_are_written_and_removed,
+                the_digest_key_stays,
                 range_sets_come_in_pages,
                 old_ids_expire_but_not_those_of_no_bucket,
             },

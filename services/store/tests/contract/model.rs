@@ -1,19 +1,20 @@
 //! Random transactions, against maps in memory.
 
+mod segments;
+
 use std::collections::BTreeMap;
 
 use candlewick_store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery, IdSetChange,
-    IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionTransaction, StoredBar,
-    SymbolQuery, SymbolRow, TickVerdict, VenueRow,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery,
+    IdSegmentKey, IdSegmentStart, IdSetChange, IdSetKey, IdSetWrites, PartitionProgress,
+    PartitionTransaction, SegmentIds, StoredBar, SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
-use market::{
-    HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, TradeId, VenueSettings,
-};
+use market::{HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, VenueSettings};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
 use crate::fixtures::{bar, id_key, instrument};
+use segments::{merged, segment_writes};
 
 /// Each instrument's partition is its index, halved.
 const INSTRUMENTS: [&str; 4] = ["a:X", "a:Y", "b:X", "b:X-1"];
@@ -52,7 +53,8 @@ struct DraftIdSet {
     bucket: usize,
     last_append_ns: i64,
     removed: Vec<u64>,
-    /// If it is empty, an exact id and a text are added instead.
+    /// If it is empty, a number and a digest are added in chunks of their own instead, and the
+    /// numbers are removed before if `removed` is not empty.
     upserted: BTreeMap<u64, u64>,
 }
 
@@ -120,14 +122,12 @@ struct Model {
     venues: BTreeMap<(u32, String), VenueRow>,
     ids: BTreeMap<IdSetKey, IdSet>,
     excluded_ranges: BTreeMap<(u32, u64), ExcludedRange>,
-    /// The last exact id that was added: each one is new.
-    exact: u64,
 }
 
 #[derive(Default, Clone)]
 struct IdSet {
     ranges: BTreeMap<u64, u64>,
-    exact: Vec<TradeId>,
+    segments: BTreeMap<IdSegmentStart, Vec<SegmentIds>>,
     last_append_ns: i64,
 }
 
@@ -176,15 +176,12 @@ impl Draft {
         venues.collect()
     }
 
-    fn ids(&self, exact: &mut u64) -> Vec<IdSetChange> {
+    fn ids(&self, stored: &BTreeMap<IdSetKey, IdSet>) -> Vec<IdSetChange> {
         let changes = self.ids.iter().map(|ids| {
             let instrument = self.instrument(ids.instrument);
+            let key = id_key(instrument.key(), SCOPES[ids.scope], BUCKETS[ids.bucket]);
             let writes = if ids.upserted.is_empty() {
-                *exact += 1;
-                let text = TradeId::Text(format!("x{exact}").into());
-                IdSetWrites::Exact {
-                    added: vec![TradeId::Number(*exact), text],
-                }
+                segment_writes(stored.get(&key), !ids.removed.is_empty())
             } else {
                 IdSetWrites::Ranges {
                     upserted: ids.upserted.clone().into_iter().collect(),
@@ -192,7 +189,7 @@ impl Draft {
                 }
             };
             IdSetChange {
-                key: id_key(instrument.key(), SCOPES[ids.scope], BUCKETS[ids.bucket]),
+                key,
                 last_append_ns: ids.last_append_ns,
                 writes,
             }
@@ -246,7 +243,7 @@ impl Model {
             bars: draft.bars(),
             symbols: draft.symbols(),
             venues: draft.venues(),
-            id_sets: draft.ids(&mut self.exact),
+            id_sets: draft.ids(&self.ids),
             excluded_ranges: draft.excluded_ranges(at),
             excluded_amendments: Vec::new(),
             dirty_minutes: Vec::new(),
@@ -276,7 +273,14 @@ impl Model {
             let set = self.ids.entry(change.key.clone()).or_default();
             set.last_append_ns = change.last_append_ns;
             match &change.writes {
-                IdSetWrites::Exact { added } => set.exact.extend(added.iter().cloned()),
+                IdSetWrites::Segments { removed, written } => {
+                    set.segments.retain(|start, _| !removed.contains(start));
+                    for write in written {
+                        let chunks = set.segments.entry(write.start).or_default();
+                        assert_eq!(chunks.len(), write.chunk as usize);
+                        chunks.push(write.ids.clone());
+                    }
+                }
                 IdSetWrites::Ranges {
                     upserted,
                     removed_firsts,
@@ -383,20 +387,29 @@ async fn assert_ids_agree(store: &impl BarStore, model: &Model) {
             .flat_map(|scope| BUCKETS.map(|at| (scope, at)))
         {
             let key = id_key(instrument.key(), scope, bucket_ns);
-            let mut read = store
+            let read = store
                 .id_sets(std::slice::from_ref(&key))
                 .await
                 .unwrap()
                 .remove(0);
             let set = model.ids.get(&key).cloned().unwrap_or_default();
-            let mut expected = IdSetRow {
-                ranges: set.ranges.into_iter().collect(),
-                exact: set.exact,
-                last_append_ns: set.last_append_ns,
-            };
-            read.exact.sort_unstable();
-            expected.exact.sort_unstable();
-            assert_eq!(read, expected, "{key:?}");
+            let ranges: Vec<_> = set.ranges.into_iter().collect();
+            assert_eq!(read.ranges, ranges, "{key:?}");
+            assert_eq!(read.last_append_ns, set.last_append_ns, "{key:?}");
+            let starts = read.segments.iter().map(|segment| segment.start);
+            assert!(starts.eq(set.segments.keys().copied()), "{key:?}");
+            let keys = set.segments.keys().map(|start| IdSegmentKey {
+                set: key.clone(),
+                start: *start,
+            });
+            let rows = store.id_segments(&keys.collect::<Vec<_>>()).await.unwrap();
+            for ((row, summary), chunks) in
+                rows.iter().zip(&read.segments).zip(set.segments.values())
+            {
+                assert_eq!(row.chunk_count as usize, chunks.len(), "{key:?}");
+                assert_eq!(summary.chunk_count, row.chunk_count, "{key:?}");
+                assert_eq!(row.ids, merged(chunks), "{key:?}");
+            }
         }
     }
     for venue in ["a", "b"] {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use candlewick_store::{
-    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSetChange, IdSetKey, IdSetWrites,
-    PartitionTransaction, PendingAmendmentRow, RefoldMark, StoredBar, SymbolRow, TickStore,
-    VenueRow,
+    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSegmentKey, IdSegmentStart, IdSegmentWrite,
+    IdSetChange, IdSetKey, IdSetWrites, PartitionTransaction, PendingAmendmentRow, RefoldMark,
+    SegmentIds, StoredBar, SymbolRow, TickStore, VenueRow,
 };
 use market::{
     Amendment, AmendmentKind, Bar, EdgeTrade, Instrument, Interval, Position, Symbol, TextKind,
@@ -138,8 +138,9 @@ impl Texts {
                 upserted: vec![(1, 2)],
                 removed_firsts: Vec::new(),
             },
-            IdSetWrites::Exact {
-                added: vec![self.id.clone()],
+            IdSetWrites::Segments {
+                removed: Vec::new(),
+                written: vec![segment_write(7)],
             },
         ];
         for (bucket_ns, writes) in (0..).zip(all_writes) {
@@ -154,6 +155,14 @@ impl Texts {
             id: self.id.clone(),
             append_time_ns: 9,
         });
+    }
+}
+
+fn segment_write(number: u64) -> IdSegmentWrite {
+    IdSegmentWrite {
+        start: IdSegmentStart::Number(0),
+        chunk: 0,
+        ids: SegmentIds::Numbers(vec![number]),
     }
 }
 
@@ -200,7 +209,11 @@ pub(crate) async fn legal_texts_come_back_from_a_bar_store(store: &impl BarStore
         let keys = [texts.set_key(0), texts.set_key(1)];
         let sets = store.id_sets(&keys).await.unwrap();
         assert_eq!(sets[0].ranges, [(1, 2)], "{texts:?}");
-        assert_eq!(sets[1].exact, std::slice::from_ref(&texts.id), "{texts:?}");
+        assert_eq!(
+            sets[1].segments[0].start,
+            segment_write(7).start,
+            "{texts:?}"
+        );
     }
 }
 
@@ -269,8 +282,9 @@ pub(crate) async fn the_last_of_repeated_rows_counts(store: &impl BarStore) {
                 upserted: vec![(1, 1), (9, 9)],
                 removed_firsts: Vec::new(),
             },
-            IdSetWrites::Exact { .. } => IdSetWrites::Exact {
-                added: vec![TradeId::Number(1)],
+            IdSetWrites::Segments { .. } => IdSetWrites::Segments {
+                removed: Vec::new(),
+                written: vec![segment_write(1)],
             },
         };
     }
@@ -308,10 +322,15 @@ pub(crate) async fn the_last_of_repeated_rows_counts(store: &impl BarStore) {
         assert_eq!(read, std::slice::from_ref(&stored.row));
     }
     let keys = [texts.set_key(0), texts.set_key(1)];
-    let mut sets = store.id_sets(&keys).await.unwrap();
-    sets[1].exact.sort_unstable();
+    let sets = store.id_sets(&keys).await.unwrap();
     assert_eq!(sets[0].ranges, [(1, 2), (9, 9)]);
-    assert_eq!(sets[1].exact, [TradeId::Number(1), texts.id]);
+    let key = IdSegmentKey {
+        set: keys[1].clone(),
+        start: segment_write(7).start,
+    };
+    let segments = store.id_segments(&[key]).await.unwrap();
+    assert_eq!(segments[0].ids, segment_write(7).ids);
+    assert_eq!(segments[0].chunk_count, 1);
     assert_eq!((sets[0].last_append_ns, sets[1].last_append_ns), (3, 3));
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
+use aggregator::{IdMemoryBudget, PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use archiver::Archiver;
 use backend::Backend;
 use clap::Parser;
@@ -231,6 +231,7 @@ impl FilledFolder {
                     advance_interval: Duration::from_millis(50),
                     ..WorkerConfig::default()
                 },
+                id_memory: IdMemoryBudget::default(),
                 metrics: aggregator::WorkerMetrics::new(partition),
                 health: health.register("aggregator"),
             };

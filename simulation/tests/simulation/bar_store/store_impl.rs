@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use market::{BarRow, Instrument, Position, Venue};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSetKey, IdSetRow, PartitionProgress, PartitionState,
-    PartitionTransaction, RegisteredTopic, StoreError, StoredBar, SymbolQuery, SymbolRow,
-    TickVerdict, TopicGeneration, VenueRow,
+    IdRangeQuery, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, PartitionProgress,
+    PartitionState, PartitionTransaction, RegisteredTopic, SegmentIds, StoreError, StoredBar,
+    SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::stored_state::StoredState;
@@ -75,6 +75,7 @@ impl BarStore for SimBarStore {
                 .filter(|row| here(&row.key.instrument))
                 .cloned()
                 .collect(),
+            id_digest_key: [5; 32],
         })
     }
 
@@ -173,14 +174,17 @@ impl BarReader for SimBarReader {
 
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
         self.simulate_call().await?;
-        let row = |stored: &StoredState, key: &IdSetKey| {
-            let ranges = stored.ranges.get(key).into_iter().flatten();
-            let exact = stored.exact.get(key).into_iter().flatten();
-            IdSetRow {
-                ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
-                exact: exact.cloned().collect(),
-                last_append_ns: stored.id_appends.get(key).copied().unwrap_or(0),
-            }
+        Ok(self.read_stored(|stored| keys.iter().map(|key| stored.id_set(key)).collect()))
+    }
+
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        self.simulate_call().await?;
+        let row = |stored: &StoredState, key: &IdSegmentKey| match self.mutant {
+            Some(Mutant::EvictedIdsForgotten) => IdSegmentRow {
+                ids: SegmentIds::empty(key.start),
+                ..stored.id_segment(key)
+            },
+            _ => stored.id_segment(key),
         };
         Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use market::{BarRow, DeclaredSettings, Instrument, Position, Venue, Window};
 use store::{
-    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSetKey, PartitionProgress,
-    PendingAmendmentRow, RefoldMark, SymbolRow, VenueRow,
+    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSegmentKey, IdSegmentRow,
+    IdSegmentStart, IdSegmentSummary, IdSetKey, IdSetRow, IdSetWrites, PartitionProgress,
+    PendingAmendmentRow, RefoldMark, SegmentIds, SymbolRow, VenueRow,
 };
 
 /// What is stored as of one commit.
@@ -18,7 +19,7 @@ pub struct StoredState {
     pub symbols: BTreeMap<Instrument, SymbolRow>,
     pub venues: BTreeMap<(u32, Venue), DeclaredSettings>,
     pub ranges: BTreeMap<IdSetKey, BTreeMap<u64, u64>>,
-    pub exact: BTreeMap<IdSetKey, BTreeSet<market::TradeId>>,
+    pub id_segments: BTreeMap<IdSetKey, BTreeMap<IdSegmentStart, Vec<SegmentIds>>>,
     pub id_appends: BTreeMap<IdSetKey, i64>,
     pub excluded_ranges: BTreeMap<u32, Vec<ExcludedRange>>,
     pub excluded_amendments: BTreeMap<u32, Vec<ExcludedRange>>,
@@ -82,7 +83,7 @@ impl StoredState {
         let expired: Vec<IdSetKey> = expired.map(|(key, _)| key.clone()).collect();
         for key in expired {
             self.ranges.remove(&key);
-            self.exact.remove(&key);
+            self.id_segments.remove(&key);
             self.id_appends.remove(&key);
         }
     }
@@ -111,6 +112,69 @@ impl StoredState {
             declared_at: declared.declared_at,
         };
         venues.map(row).collect()
+    }
+
+    /// Writes the change of a set of ids.
+    pub fn apply_id_writes(&mut self, key: &IdSetKey, writes: &IdSetWrites) {
+        match writes {
+            IdSetWrites::Ranges {
+                upserted,
+                removed_firsts,
+            } => {
+                let ranges = self.ranges.entry(key.clone()).or_default();
+                removed_firsts
+                    .iter()
+                    .for_each(|first| _ = ranges.remove(first));
+                ranges.extend(upserted.iter().copied());
+            }
+            IdSetWrites::Segments { removed, written } => {
+                let segments = self.id_segments.entry(key.clone()).or_default();
+                for start in removed {
+                    assert!(segments.remove(start).is_some(), "it was stored");
+                }
+                for write in written {
+                    let chunks = segments.entry(write.start).or_default();
+                    assert_eq!(chunks.len(), write.chunk as usize, "chunks have no gaps");
+                    chunks.push(write.ids.clone());
+                }
+            }
+        }
+    }
+
+    pub fn id_set(&self, key: &IdSetKey) -> IdSetRow {
+        let ranges = self.ranges.get(key).into_iter().flatten();
+        let segments = self.id_segments.get(key).into_iter().flatten();
+        let segments = segments.map(|(start, chunks)| IdSegmentSummary {
+            start: *start,
+            chunk_count: u32::try_from(chunks.len()).unwrap(),
+            stored_bytes: 1,
+        });
+        IdSetRow {
+            ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
+            segments: segments.collect(),
+            last_append_ns: self.id_appends.get(key).copied().unwrap_or(0),
+        }
+    }
+
+    pub fn id_segment(&self, key: &IdSegmentKey) -> IdSegmentRow {
+        let segments = self.id_segments.get(&key.set);
+        let chunks = segments.and_then(|segments| segments.get(&key.start));
+        let mut ids = SegmentIds::empty(key.start);
+        for chunk in chunks.into_iter().flatten() {
+            match (&mut ids, chunk) {
+                (SegmentIds::Numbers(ids), SegmentIds::Numbers(more)) => ids.extend(more),
+                (SegmentIds::Digests(ids), SegmentIds::Digests(more)) => ids.extend(more),
+                _ => unreachable!("a segment has ids of one kind"),
+            }
+        }
+        match &mut ids {
+            SegmentIds::Numbers(ids) => ids.sort_unstable(),
+            SegmentIds::Digests(ids) => ids.sort_unstable(),
+        }
+        IdSegmentRow {
+            ids,
+            chunk_count: u32::try_from(chunks.map_or(0, Vec::len)).unwrap(),
+        }
     }
 
     pub fn dirty_of(&self, here: &dyn Fn(&Instrument) -> bool) -> Vec<DirtyMinuteRow> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aggregator::{PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
+use aggregator::{IdMemoryBudget, PartitionWorker, WorkerConfig, WorkerStores, WorkerTopics};
 use api::ChannelName;
 use archiver::{Archiver, BlockPolicy};
 use host::Health;
@@ -116,6 +116,10 @@ impl SimCluster {
     pub fn start_worker(&mut self, partition: u32) {
         let number = self.next_process_number();
         self.adopt_current_epoch();
+        // Often so little that each segment of ids leaves memory after its use.
+        let budget_bytes = *self.random.choose(&[0, 1_000, 20_000, 1_000_000]);
+        let id_memory = IdMemoryBudget::new(budget_bytes);
+        self.id_budgets.push(id_memory.clone());
         let worker: PartitionWorker<SimBackend> = PartitionWorker {
             partition,
             topics: WorkerTopics {
@@ -142,6 +146,7 @@ impl SimCluster {
                 max_uncommitted_bytes: (self.random.below(100) + 20) * 40,
                 ..WorkerConfig::default()
             },
+            id_memory,
             metrics: aggregator::WorkerMetrics::new(partition),
             health: Health::default().register("worker"),
         };

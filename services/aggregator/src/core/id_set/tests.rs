@@ -1,4 +1,6 @@
-//! The ranges against a plain set.
+//! The ranges and the segments against plain sets.
+
+mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +11,16 @@ use super::*;
 fn empty_row() -> IdSetRow {
     IdSetRow {
         ranges: Vec::new(),
-        exact: Vec::new(),
+        segments: Vec::new(),
         last_append_ns: 0,
     }
+}
+
+/// Inserts a number into a set of ranges.
+fn insert_number(set: &mut IdSet, number: u64) -> bool {
+    let at = AppliedAt::new(market::Position::default(), 0, 0);
+    let inserted = set.insert(TradeIdRef::Number(number), &IdDigestKey::new([0; 32]), at);
+    inserted.unwrap()
 }
 
 fn as_ranges(numbers: &BTreeSet<u64>) -> Vec<(u64, u64)> {
@@ -38,18 +47,18 @@ proptest! {
         let mut model = BTreeSet::new();
         let mut stored: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, take) in numbers {
-            prop_assert_eq!(set.insert(TradeIdRef::Number(number), 0, 0), model.insert(number));
+            prop_assert_eq!(insert_number(&mut set, number), model.insert(number));
             if take {
-                apply_writes(&mut stored, set.take_change());
+                apply_writes(&mut stored, set.take_change(0));
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
                 set = IdSet::from_ranges(&IdSetRow { ranges, ..empty_row() }, 0);
             }
         }
-        apply_writes(&mut stored, set.take_change());
+        apply_writes(&mut stored, set.take_change(0));
         prop_assert_eq!(stored.into_iter().collect::<Vec<_>>(), as_ranges(&model));
         set.clear();
-        prop_assert!(set.insert(TradeIdRef::Number(1), 0, 0));
+        prop_assert!(insert_number(&mut set, 1));
     }
 }
 

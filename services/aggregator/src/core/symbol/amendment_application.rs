@@ -1,7 +1,8 @@
 //! Applying edits, cancels and repairs to a symbol.
 
 use market::{
-    Amendment, Instrument, Interval, MINUTE_NS, RejectReason, Trade, VenueSettings, Window,
+    Amendment, Instrument, Interval, MINUTE_NS, RejectReason, Trade, TradeIdRef, VenueSettings,
+    Window,
 };
 use schemas::{LeftOut, Repair};
 use store::PendingAmendmentRow;
@@ -44,7 +45,11 @@ impl AmendmentApplication<'_> {
         let target = identity.filter(|_| amendment.target_position.is_none());
         let own_key = amendment_id_set_key(self.instrument, trade.time_ns);
         let mut requests = Vec::new();
-        requests.extend(self.ids.load_request_if_missing(own_key.clone(), false));
+        let own_id = TradeIdRef::from(&amendment.id);
+        requests.extend(
+            self.ids
+                .load_request_if_missing(own_key.clone(), own_id, false),
+        );
         if let Some(target) = &target {
             requests.extend(self.ids.load_request_for_identity(target));
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use market::{Instrument, Interval, TradeIdentity};
+use market::{HOUR_NS, Instrument, Interval, TradeIdentity};
 use store::{AMENDMENTS_SCOPE, IdSetKey};
 
 /// Returns the key of the set that contains a trade's identity.
@@ -62,5 +62,26 @@ impl IdentityScope {
         self.bucket_ns == identity.bucket_ns
             && self.sender == identity.sender_key
             && self.scope.as_ref() == identity.scope
+    }
+
+    /// Returns whether it is the event-time hour that contains a time, without a scope or sender.
+    #[inline]
+    pub(crate) const fn is_hour_without_scope(&self, time_ns: i64) -> bool {
+        match self.bucket_ns {
+            Some((start_ns, end_ns)) => {
+                start_ns <= time_ns
+                    && time_ns < end_ns
+                    && end_ns - start_ns == HOUR_NS
+                    && self.scope.is_none()
+                    && self.sender.is_none()
+            }
+            None => false,
+        }
+    }
+
+    /// Returns whether it is an hour or a day.
+    #[inline]
+    pub(crate) const fn has_bucket(&self) -> bool {
+        self.bucket_ns.is_some()
     }
 }

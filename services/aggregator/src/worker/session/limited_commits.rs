@@ -27,26 +27,44 @@ impl<B: Backend> WorkerSession<'_, B> {
         &mut self,
         record_count: usize,
     ) -> Result<Option<SessionEnd>, WorkerError> {
-        let ended = self.commit_all().await?;
-        if let Some(SessionEnd::DataRefused(refused)) = ended {
-            return Ok(Some(SessionEnd::DataRefused(RefusedCommit {
-                record_count: Some(record_count),
-                ..refused
-            })));
-        }
+        let ended = self.commit_all_of_limit(record_count).await?;
         let stored = self.committer.commit_state().stored_position().offset;
         let limit = &mut self.mode.limit;
         limit.take_if(|limit| stored >= limit.end_offset);
         Ok(ended)
     }
 
-    /// Commits what was folded before a record that follows a record which is left out.
-    pub(super) async fn commit_before_left_out(
+    /// Commits what was folded before a record that waits for it. If commits are limited, that is
+    /// `record_count` records.
+    pub(super) async fn commit_before_next_record(
         &mut self,
+        record_count: usize,
     ) -> Result<Option<SessionEnd>, WorkerError> {
-        let ended = self.commit_all().await?;
+        let ended = match &self.mode.limit {
+            Some(_) => self.commit_all_of_limit(record_count).await?,
+            None => self.commit_all().await?,
+        };
         self.core.record_awaited_commit();
         Ok(ended)
+    }
+
+    /// Commits everything that was folded since the last commit, `record_count` records. A refusal
+    /// has to name that number: if it went by offsets, which may have gaps, the search for the
+    /// record at fault could begin with the same number again and again.
+    async fn commit_all_of_limit(
+        &mut self,
+        record_count: usize,
+    ) -> Result<Option<SessionEnd>, WorkerError> {
+        let ended = self.commit_all().await?;
+        Ok(match ended {
+            Some(SessionEnd::DataRefused(refused)) => {
+                Some(SessionEnd::DataRefused(RefusedCommit {
+                    record_count: Some(record_count),
+                    ..refused
+                }))
+            }
+            ended => ended,
+        })
     }
 
     /// Checks whether the store would commit the one record that was just folded.

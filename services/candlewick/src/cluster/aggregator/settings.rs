@@ -1,5 +1,6 @@
 //! The settings of an aggregator.
 
+use aggregator::IdMemoryBudget;
 use clap::Args;
 use connect::{
     ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, RedisArgs, show_defaults_in_help,
@@ -25,6 +26,10 @@ pub(crate) struct AggregatorArgs {
     group: ConsumerGroupArgs,
     #[command(flatten)]
     redis: RedisArgs,
+    /// How much memory the ids of unique trades may use, in bytes; the least used ones leave it and
+    /// are read from the database when they are needed
+    #[arg(long, value_name = "BYTES")]
+    id_memory_bytes: Option<String>,
 }
 
 /// What an aggregator is configured with.
@@ -33,6 +38,7 @@ pub(crate) struct AggregatorSettings {
     pub(super) servers: ServerConnectionSettings,
     pub(super) redis: Option<RedisConfig>,
     pub(super) group: ConsumerGroupSettings,
+    pub(super) id_memory_bytes: usize,
 }
 
 impl AggregatorArgs {
@@ -51,10 +57,16 @@ impl AggregatorArgs {
         let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
         let redis = self.redis.read_optional(reader);
+        let id_memory_bytes = reader.read_or(
+            "id_memory_bytes",
+            self.id_memory_bytes,
+            IdMemoryBudget::DEFAULT_BYTES,
+        );
         let settings = servers.map(|servers| AggregatorSettings {
             servers,
             redis,
             group,
+            id_memory_bytes,
         });
         (process, settings)
     }

@@ -83,7 +83,7 @@ pub(super) async fn write_transaction(
     write_bars(connection, transaction).await?;
     write_symbols_and_venues(connection, transaction).await?;
     id_sets::write_id_sets_and_ranges(connection, transaction).await?;
-    id_sets::write_exact_ids(connection, transaction).await?;
+    id_sets::write_id_segments(connection, transaction).await?;
     write_excluded_ranges(connection, transaction).await?;
     amendments::write_dirty_minutes_and_pending_amendments(connection, transaction).await?;
     Ok(CommitOutcome::Committed)

@@ -1,9 +1,7 @@
 //! The tables of sets of ids: `id_sets`, `id_ranges` and `id_chunks`.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use market::TradeId;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -11,7 +9,9 @@ use crate::id_chunk;
 use crate::sqlite::column::{read_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
-use crate::state::{IdSetKey, IdSetWrites, PartitionTransaction};
+use crate::state::{
+    IdSegmentStart, IdSegmentSummary, IdSetKey, IdSetRow, IdSetWrites, PartitionTransaction,
+};
 
 pub(super) static UPSERT_ID_SETS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
@@ -41,25 +41,37 @@ pub(super) static UPSERT_ID_RANGES: LazyLock<BatchedStatement> = LazyLock::new(|
     )
 });
 
-pub(super) static INSERT_ID_CHUNKS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+pub(super) static DELETE_ID_SEGMENTS: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
-        "INSERT INTO id_chunks (instrument, scope, bucket_ns, body, chunk) \
-         SELECT column1, column2, column3, column4, \
-         (SELECT coalesce(max(chunk) + 1, 0) FROM id_chunks \
-          WHERE instrument = column1 AND scope = column2 AND bucket_ns = column3) FROM (",
+        // Without the casts, SQLite would search by the first two columns only.
+        "DELETE FROM id_chunks WHERE (instrument, scope, bucket_ns, segment) IN \
+         (SELECT CAST(column1 AS TEXT), CAST(column2 AS TEXT), CAST(column3 AS INTEGER), \
+          CAST(column4 AS BLOB) FROM (",
         4,
-        ")",
+        "))",
     )
 });
 
-/// One statement, so that the ranges and exact ids of a set are consistent.
-pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS number, 0 AS last, NULL AS body \
+pub(super) static UPSERT_ID_CHUNKS: LazyLock<BatchedStatement> = LazyLock::new(|| {
+    BatchedStatement::new(
+        "INSERT INTO id_chunks (instrument, scope, bucket_ns, segment, chunk, body)",
+        6,
+        "ON CONFLICT (instrument, scope, bucket_ns, segment, chunk) \
+         DO UPDATE SET body = excluded.body",
+    )
+});
+
+/// One statement, so that the ranges and segments of a set are consistent.
+pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS number, 0 AS last, NULL AS segment \
     FROM id_sets WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
     UNION ALL SELECT 1, first, last, NULL \
     FROM id_ranges WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
-    UNION ALL SELECT 2, chunk, 0, body \
-    FROM id_chunks WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 \
-    ORDER BY kind, number";
+    UNION ALL SELECT 2, max(chunk) + 1, sum(length(body)), segment \
+    FROM id_chunks WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 GROUP BY segment \
+    ORDER BY kind, number, segment";
+
+pub(super) const SELECT_ID_CHUNKS: &str = "SELECT body FROM id_chunks \
+    WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 AND segment = ?4 ORDER BY chunk";
 
 /// Writes the keys of sets of ids, and the changes of sets that are stored as ranges.
 pub(super) async fn write_id_sets_and_ranges(
@@ -101,25 +113,29 @@ pub(super) async fn write_id_sets_and_ranges(
     Ok(())
 }
 
-/// Writes the added ids of sets that are stored id by id.
-pub(super) async fn write_exact_ids(
+/// Removes and writes segments of sets that are stored id by id.
+pub(super) async fn write_id_segments(
     connection: &mut SqliteConnection,
     transaction: &PartitionTransaction,
 ) -> Result<(), DatabaseError> {
-    // One chunk per set, because the statement numbers a chunk by those stored before it.
-    let mut by_set: BTreeMap<&IdSetKey, Vec<&TradeId>> = BTreeMap::new();
+    let (mut removed_starts, mut chunks) = (Vec::new(), Vec::new());
     for change in &transaction.id_sets {
-        if let IdSetWrites::Exact { added } = &change.writes {
-            by_set.entry(&change.key).or_default().extend(added);
+        if let IdSetWrites::Segments { removed, written } = &change.writes {
+            removed_starts.extend(removed.iter().map(|start| (&change.key, *start)));
+            chunks.extend(written.iter().map(|write| (&change.key, write)));
         }
     }
-    let mut chunks = Vec::with_capacity(by_set.len());
-    for (key, ids) in by_set.iter().filter(|(_, ids)| !ids.is_empty()) {
-        chunks.push((*key, id_chunk::encode_ids(ids)?));
-    }
-    INSERT_ID_CHUNKS
-        .run(connection, &chunks, |bound, (key, body)| {
-            bind_id_set_key(bound, key).bind(body.clone())
+    DELETE_ID_SEGMENTS
+        .run(connection, &removed_starts, |bound, (key, start)| {
+            bind_id_set_key(bound, key).bind(start.to_bytes())
+        })
+        .await?;
+    UPSERT_ID_CHUNKS
+        .run(connection, &chunks, |bound, (key, write)| {
+            bind_id_set_key(bound, key)
+                .bind(write.start.to_bytes())
+                .bind(write.chunk)
+                .bind(id_chunk::encode_ids(&write.ids))
         })
         .await?;
     Ok(())
@@ -139,8 +155,8 @@ pub(super) enum IdSetPart {
     LastAppend(i64),
     /// A range of numbers, inclusive.
     Range((u64, u64)),
-    /// Ids that are stored one by one.
-    Chunk(Vec<TradeId>),
+    /// A segment of ids that are stored one by one.
+    Segment(IdSegmentSummary),
 }
 
 /// Reads a row of [`SELECT_ID_SETS`].
@@ -149,9 +165,30 @@ pub(super) fn read_id_set_part(row: &SqliteRow) -> Result<IdSetPart, DatabaseErr
         0 => IdSetPart::LastAppend(row.try_get(1)?),
         1 => IdSetPart::Range((read_u64(row, 1)?, read_u64(row, 2)?)),
         _ => {
-            let mut exact = Vec::new();
-            id_chunk::decode_ids(row.try_get(3)?, &mut exact)?;
-            IdSetPart::Chunk(exact)
+            let start = IdSegmentStart::from_bytes(row.try_get(3)?);
+            let chunk_count = u32::try_from(row.try_get::<i64, _>(1)?).ok();
+            let (Some(start), Some(chunk_count)) = (start, chunk_count) else {
+                return Err(DatabaseError::malformed_value(
+                    "segment",
+                    "its key or chunks",
+                ));
+            };
+            IdSetPart::Segment(IdSegmentSummary {
+                start,
+                chunk_count,
+                stored_bytes: row.try_get::<i64, _>(2)?.unsigned_abs(),
+            })
         }
     })
+}
+
+impl IdSetRow {
+    /// Adds a part that was read.
+    pub(super) fn add_part(&mut self, part: &IdSetPart) {
+        match part {
+            IdSetPart::LastAppend(last_append_ns) => self.last_append_ns = *last_append_ns,
+            IdSetPart::Range(range) => self.ranges.push(*range),
+            IdSetPart::Segment(segment) => self.segments.push(*segment),
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! Loading the state of a partition.
 
-use sqlx::{SqliteConnection, query};
+use sqlx::{Row, SqliteConnection, query};
 
 use super::{amendments, row};
+use crate::id_chunk;
 use crate::sqlite::column::{read_parsed_text, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::state::{PartitionState, StoredBar};
@@ -54,6 +55,8 @@ pub(super) async fn load_or_create_partition(
     let dirty_minutes = query(amendments::SELECT_DIRTY_MINUTES).bind(partition);
     let dirty_minutes = dirty_minutes.fetch_all(&mut *connection).await?;
     let pending_amendments = amendments::read_pending_amendments(connection, partition).await?;
+    let id_digest_key = query("SELECT key FROM id_digest_key");
+    let id_digest_key = id_digest_key.fetch_one(&mut *connection).await?;
     let open_bars = open_bars.iter().map(|row| {
         Ok(StoredBar {
             instrument: read_parsed_text(row, 0, "instrument")?,
@@ -76,5 +79,6 @@ pub(super) async fn load_or_create_partition(
             .map(amendments::read_dirty_minute)
             .collect::<Result<_, _>>()?,
         pending_amendments,
+        id_digest_key: id_chunk::parse_digest_key(id_digest_key.try_get(0)?)?,
     })
 }

@@ -1,6 +1,6 @@
 //! Reading bars and state.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use market::{BarRow, Instrument, Venue};
 use sqlx::sqlite::SqliteRow;
@@ -9,11 +9,12 @@ use sqlx::{Row, query};
 use super::excluded_ranges::{
     COUNT_EXCLUDED_SINCE, SELECT_EXCLUDED_RANGES, SELECT_EXCLUDED_RANGES_IN, offset_runs_json,
 };
-use super::id_sets::{self, IdSetPart};
+use super::id_sets;
 use super::{amendments, row, topics};
 use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
+use crate::id_chunk::SegmentReader;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::offset_run::OffsetRun;
 use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
@@ -21,8 +22,8 @@ use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{BatchedStatement, query_without_parameters};
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSetKey, IdSetRow, PartitionProgress,
-    SymbolRow, TickVerdict, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
+    IdSetRow, PartitionProgress, SymbolRow, TickVerdict, VenueRow,
 };
 use crate::topic_generation::RegisteredTopic;
 
@@ -174,15 +175,33 @@ impl BarReader for SqliteBarReader {
                 .bind(key.bucket_ns);
             let mut set = IdSetRow::default();
             for part in self.readers.read(bound, id_sets::read_id_set_part).await? {
-                match part {
-                    IdSetPart::LastAppend(last_append_ns) => set.last_append_ns = last_append_ns,
-                    IdSetPart::Range(range) => set.ranges.push(range),
-                    IdSetPart::Chunk(mut ids) => set.exact.append(&mut ids),
-                }
+                set.add_part(&part);
             }
+            set.segments.sort_unstable_by_key(|segment| segment.start);
             sets.push(set);
         }
         Ok(sets)
+    }
+
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+        let mut segments = Vec::with_capacity(keys.len());
+        for key in keys {
+            let bound = query(id_sets::SELECT_ID_CHUNKS)
+                .bind(key.set.instrument.key())
+                .bind(Arc::clone(&key.set.scope))
+                .bind(key.set.bucket_ns)
+                .bind(key.start.to_bytes());
+            let reader = Mutex::new(SegmentReader::new(key.start));
+            self.readers
+                .read(bound, |row| {
+                    let mut reader = reader.lock().expect("adding a chunk does not panic");
+                    Ok(reader.add_chunk(row.try_get(0)?)?)
+                })
+                .await?;
+            let reader = reader.into_inner().expect("adding a chunk does not panic");
+            segments.push(reader.into_row());
+        }
+        Ok(segments)
     }
 
     async fn id_ranges(

@@ -9,7 +9,7 @@ use super::id_sets::bind_id_set_key;
 use crate::sqlite::column::read_parsed_text;
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
-use crate::state::{AMENDMENTS_SCOPE, IdSetKey};
+use crate::state::IdSetKey;
 
 /// The approximate number of rows that one call deletes; a set of ids is deleted as a whole.
 const MAX_ROWS: u64 = 10_000;
@@ -31,8 +31,13 @@ pub(super) const DELETE_PENDING_AMENDMENTS: &str = "DELETE FROM pending_amendmen
     WHERE (instrument, scope, bucket_ns, id) IN \
     (SELECT instrument, scope, bucket_ns, id FROM pending_amendments \
      WHERE append_time_ns < ? LIMIT ?)";
-const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
-    WHERE bucket_ns <> -1 AND last_append_ns < ? AND (scope <> ? OR last_append_ns < ?) LIMIT ?";
+/// Two searches of one index: the sets that are kept longer are not read before they expire.
+pub(super) const SELECT_EXPIRED_ID_SETS: &str = "SELECT instrument, scope, bucket_ns FROM id_sets \
+    WHERE bucket_ns <> -1 AND is_of_amendments = 0 \
+    AND last_append_hour <= ?1 / 3600000000000 AND last_append_ns < ?1 \
+    UNION ALL SELECT instrument, scope, bucket_ns FROM id_sets \
+    WHERE bucket_ns <> -1 AND is_of_amendments = 1 \
+    AND last_append_hour <= ?2 / 3600000000000 AND last_append_ns < ?2 LIMIT ?3";
 
 /// One statement for each table of ids. That of `id_sets` is the last.
 pub(super) static DELETE_ID_SETS: LazyLock<[BatchedStatement; 3]> = LazyLock::new(|| {
@@ -69,7 +74,6 @@ pub(super) async fn delete_expired_batch(
     }
     let sets = query(SELECT_EXPIRED_ID_SETS)
         .bind(ids_before_ns)
-        .bind(AMENDMENTS_SCOPE)
         .bind(bars_before_ns)
         .bind(remaining_row_budget(deleted));
     let sets = sets.fetch_all(&mut *connection).await?;

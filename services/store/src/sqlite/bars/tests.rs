@@ -44,7 +44,8 @@ async fn no_statement_reads_a_whole_table() {
         &id_sets::UPSERT_ID_SETS,
         &id_sets::UPSERT_ID_RANGES,
         &id_sets::DELETE_ID_RANGES,
-        &id_sets::INSERT_ID_CHUNKS,
+        &id_sets::DELETE_ID_SEGMENTS,
+        &id_sets::UPSERT_ID_CHUNKS,
         &commit::UPSERT_EXCLUDED_RANGES,
         &commit::UPSERT_EXCLUDED_AMENDMENTS,
         &reader::SELECT_BARS,
@@ -56,9 +57,11 @@ async fn no_statement_reads_a_whole_table() {
         retention::DELETE_BARS,
         retention::DELETE_EXCLUDED_RANGES,
         retention::DELETE_EXCLUDED_AMENDMENTS,
+        retention::SELECT_EXPIRED_ID_SETS,
         reader::SELECT_OLDEST_BARS,
         reader::SELECT_NEWEST_BARS,
         id_sets::SELECT_ID_SETS,
+        id_sets::SELECT_ID_CHUNKS,
         reader::SELECT_ID_RANGES,
         reader::SELECT_SYMBOL,
         reader::SELECT_SYMBOLS,
@@ -70,11 +73,18 @@ async fn no_statement_reads_a_whole_table() {
     for sql in batches.chain(texts) {
         assert_eq!(scanned_tables(&mut connection, sql).await, [""; 0], "{sql}");
     }
+    let key = "(is_of_amendments=? AND last_append_hour<?)";
+    let sql = retention::SELECT_EXPIRED_ID_SETS;
+    assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     for sql in id_sets::DELETE_ID_RANGES.sql_texts() {
         let key = "(instrument=? AND scope=? AND bucket_ns=? AND first=?)";
         assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
     }
-    for sql in [ranges, chunks, sets, &id_sets::INSERT_ID_CHUNKS]
+    for sql in id_sets::DELETE_ID_SEGMENTS.sql_texts() {
+        let key = "(instrument=? AND scope=? AND bucket_ns=? AND segment=?)";
+        assert!(is_searched_by(&mut connection, sql, key).await, "{sql}");
+    }
+    for sql in [ranges, chunks, sets]
         .into_iter()
         .flat_map(|batch| batch.sql_texts())
     {

@@ -1,0 +1,165 @@
+//! Ids one by one: numbers, and digests of other ids.
+
+use market::{TradeId, TradeIdRef};
+use store::{IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSetWrites, SegmentIds};
+
+use super::id_digest::IdDigestKey;
+use super::segment::Segment;
+use super::segmented_set::{MissingSegment, ResidentSegment, SegmentedSet};
+
+/// Ids one by one, in segments.
+#[derive(Debug)]
+pub(crate) struct SegmentedIds {
+    numbers: SegmentedSet<u64>,
+    /// The digests of ids that are no numbers; `None` while there are none.
+    digests: Option<Box<SegmentedSet<u128>>>,
+    /// The stored segments that the next change removes because all ids were.
+    removed: Vec<IdSegmentStart>,
+}
+
+impl SegmentedIds {
+    /// Returns a stored set from its segments, in order of their starts.
+    pub(crate) fn from_stored(summaries: &[IdSegmentSummary]) -> Self {
+        let (mut numbers, mut digests) = (Vec::new(), Vec::new());
+        for summary in summaries {
+            let (chunk_count, stored_bytes) = (summary.chunk_count, summary.stored_bytes);
+            match summary.start {
+                IdSegmentStart::Number(start) => {
+                    numbers.push(Segment::stored(start, chunk_count, stored_bytes));
+                }
+                IdSegmentStart::Digest(start) => {
+                    digests.push(Segment::stored(start, chunk_count, stored_bytes));
+                }
+            }
+        }
+        let has_digests = !digests.is_empty();
+        Self {
+            numbers: SegmentedSet::from_stored(numbers),
+            digests: has_digests.then(|| Box::new(SegmentedSet::from_stored(digests))),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Inserts an id. Returns `false` if it was inserted before. `used_at` is the offset of the
+    /// record.
+    ///
+    /// # Errors
+    /// [`MissingSegment`] if its segment is not in memory.
+    #[inline]
+    pub(crate) fn insert(
+        &mut self,
+        id: TradeIdRef<'_>,
+        key: &IdDigestKey,
+        used_at: u64,
+    ) -> Result<bool, MissingSegment> {
+        match id {
+            TradeIdRef::Number(number) => self.numbers.insert(number, used_at),
+            TradeIdRef::Other(id) => {
+                let digests = self.digests.get_or_insert_with(Box::default);
+                digests.insert(digest(id, key), used_at)
+            }
+        }
+    }
+
+    /// Returns the segment of an id if it is not in memory.
+    pub(crate) fn missing_segment(
+        &self,
+        id: TradeIdRef<'_>,
+        key: &IdDigestKey,
+    ) -> Option<MissingSegment> {
+        match id {
+            TradeIdRef::Number(number) => self.numbers.missing_segment(number),
+            TradeIdRef::Other(id) => self.digests.as_ref()?.missing_segment(digest(id, key)),
+        }
+    }
+
+    /// Returns whether an id was inserted. Its segment has to be in memory.
+    pub(crate) fn contains(&mut self, id: TradeIdRef<'_>, key: &IdDigestKey, used_at: u64) -> bool {
+        match (id, &mut self.digests) {
+            (TradeIdRef::Number(number), _) => self.numbers.contains(number, used_at),
+            (TradeIdRef::Other(id), Some(digests)) => digests.contains(digest(id, key), used_at),
+            (TradeIdRef::Other(_), None) => false,
+        }
+    }
+
+    /// Puts the stored ids of a segment into memory, unless newer ones are there.
+    pub(crate) fn accept_loaded(&mut self, start: IdSegmentStart, row: IdSegmentRow, used_at: u64) {
+        match (start, row.ids, &mut self.digests) {
+            (IdSegmentStart::Number(start), SegmentIds::Numbers(ids), _) => {
+                self.numbers
+                    .accept_loaded(start, ids, row.chunk_count, used_at);
+            }
+            (IdSegmentStart::Digest(start), SegmentIds::Digests(ids), Some(digests)) => {
+                digests.accept_loaded(start, ids, row.chunk_count, used_at);
+            }
+            // A store returns ids of the kind of their segment.
+            _ => {}
+        }
+    }
+
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.removed.is_empty()
+            || self.numbers.is_changed()
+            || self.digests.as_ref().is_some_and(|set| set.is_changed())
+    }
+
+    /// Returns the number of chunks that the next change writes.
+    pub(crate) fn changed_segment_count(&self) -> usize {
+        let digests = self.digests.as_ref();
+        self.numbers.changed_segment_count()
+            + digests.map_or(0, |digests| digests.changed_segment_count())
+    }
+
+    /// Takes the changes since the last call. They are committed by the commit of `generation`.
+    pub(crate) fn take_change(&mut self, generation: u64) -> Option<IdSetWrites> {
+        if !self.is_changed() {
+            return None;
+        }
+        let (mut removed, mut written) = (std::mem::take(&mut self.removed), Vec::new());
+        self.numbers
+            .take_change(generation, &mut removed, &mut written);
+        if let Some(digests) = &mut self.digests {
+            digests.take_change(generation, &mut removed, &mut written);
+        }
+        Some(IdSetWrites::Segments { removed, written })
+    }
+
+    /// Removes all ids.
+    pub(crate) fn clear(&mut self) {
+        self.removed.extend(self.numbers.stored_starts());
+        self.numbers = SegmentedSet::new();
+        if let Some(digests) = self.digests.take() {
+            self.removed.extend(digests.stored_starts());
+        }
+    }
+
+    /// Adds the segments that may leave memory now or after a commit to `segments`.
+    pub(crate) fn add_resident(&self, generation: u64, segments: &mut Vec<ResidentSegment>) {
+        segments.extend(self.numbers.resident(generation));
+        if let Some(digests) = &self.digests {
+            segments.extend(digests.resident(generation));
+        }
+    }
+
+    /// Drops the ids of the segments that may leave memory and were not used after the record at
+    /// an offset. Returns how many segments those are.
+    pub(crate) fn evict(&mut self, used_until: u64, generation: u64) -> u64 {
+        let digests = self.digests.as_mut();
+        self.numbers.evict(used_until, generation)
+            + digests.map_or(0, |digests| digests.evict(used_until, generation))
+    }
+
+    /// Returns the memory that the ids use, in bytes.
+    pub(crate) fn resident_bytes(&self) -> usize {
+        let digests = self.digests.as_ref();
+        self.numbers.resident_bytes() + digests.map_or(0, |digests| digests.resident_bytes())
+    }
+}
+
+/// Returns the digest of an id that is no number.
+fn digest(id: &TradeId, key: &IdDigestKey) -> u128 {
+    match id {
+        TradeId::Digits(text) | TradeId::Text(text) => key.digest(text),
+        TradeId::Number(number) => key.digest(&number.to_string()),
+    }
+}
