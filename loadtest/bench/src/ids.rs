@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use clock::{Clock, SystemClock};
-use store::{BarReader, BarStore, IdSegmentKey, IdSetKey, SegmentIds, SqliteBarStore};
+use store::{BarReader, IdSegmentKey, IdSetKey, SegmentIds, SqliteBarStore};
 
 use self::workload::{IdWorkload, SYMBOLS};
 use super::table::FigureTable;

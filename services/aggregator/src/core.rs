@@ -169,7 +169,7 @@ impl FoldCore {
                     return index;
                 }
                 let (requests, rest) = (self.pending_loads.requests_mut(), &records[index + 1..]);
-                let max_segment_bytes = self.id_memory.limit_bytes() as u64 / 4;
+                let max_segment_bytes = self.id_memory.prefetch_bytes();
                 prefetch(
                     &mut self.symbols,
                     requests,

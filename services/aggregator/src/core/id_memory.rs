@@ -1,5 +1,9 @@
 //! How much memory ids use, and how much they may use.
 
+/// The least limit of the segments that are loaded at once. Without it, a partition whose budget is
+/// tiny would call the store for each record, and could fall behind for good.
+const MIN_PREFETCH_BYTES: u64 = 64 << 10;
+
 /// The memory of the ids that are kept one by one, and its limit.
 #[derive(Debug)]
 pub(crate) struct IdMemory {
@@ -35,8 +39,16 @@ impl IdMemory {
         self.limit_bytes = limit_bytes;
     }
 
-    pub(crate) const fn limit_bytes(&self) -> usize {
-        self.limit_bytes
+    /// Returns how many bytes of segments may be loaded for records that come later: a quarter of
+    /// the limit, but never so few that each record would load its own segment by a call of its
+    /// own.
+    pub(crate) const fn prefetch_bytes(&self) -> u64 {
+        let quarter_bytes = self.limit_bytes as u64 / 4;
+        if quarter_bytes < MIN_PREFETCH_BYTES {
+            MIN_PREFETCH_BYTES
+        } else {
+            quarter_bytes
+        }
     }
 
     pub(crate) const fn resident_bytes(&self) -> usize {

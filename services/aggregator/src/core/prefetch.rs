@@ -16,8 +16,8 @@ const MAX_REQUESTS: usize = 1_024;
 const MAX_SEGMENT_BYTES: u64 = 4 << 20;
 
 /// Adds to `requests` what the trades and refolds among `records` will need, as far as it is known
-/// before they are applied, and segments of ids of at most `max_segment_bytes`. A store answers many requests in one call nearly as fast as one, and
-/// after a start every symbol has one.
+/// before they are applied, and segments of ids of at most `max_segment_bytes`. A store answers
+/// many requests in one call nearly as fast as one, and after a start every symbol has one.
 pub(crate) fn prefetch(
     symbols: &mut PartitionSymbols,
     requests: &mut Vec<LoadRequest>,

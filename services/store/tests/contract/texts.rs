@@ -257,6 +257,20 @@ pub(crate) async fn hostile_texts_do_no_harm_to_a_bar_store(store: &impl BarStor
     assert_eq!(progress.next_offset, at);
 }
 
+/// Returns writes of the same kind with other ids.
+fn other_writes(writes: &IdSetWrites) -> IdSetWrites {
+    match writes {
+        IdSetWrites::Ranges { .. } => IdSetWrites::Ranges {
+            upserted: vec![(1, 1), (9, 9)],
+            removed_firsts: Vec::new(),
+        },
+        IdSetWrites::Segments { .. } => IdSetWrites::Segments {
+            removed: Vec::new(),
+            written: vec![segment_write(1)],
+        },
+    }
+}
+
 /// Of a row that one transaction has twice, the last counts.
 pub(crate) async fn the_last_of_repeated_rows_counts(store: &impl BarStore) {
     let texts = Texts {
@@ -277,16 +291,7 @@ pub(crate) async fn the_last_of_repeated_rows_counts(store: &impl BarStore) {
     first.pending_amendments[0].append_time_ns += 100;
     for change in &mut first.id_sets {
         change.last_append_ns += 100;
-        change.writes = match &change.writes {
-            IdSetWrites::Ranges { .. } => IdSetWrites::Ranges {
-                upserted: vec![(1, 1), (9, 9)],
-                removed_firsts: Vec::new(),
-            },
-            IdSetWrites::Segments { .. } => IdSetWrites::Segments {
-                removed: Vec::new(),
-                written: vec![segment_write(1)],
-            },
-        };
+        change.writes = other_writes(&change.writes);
     }
     let whole = transaction.clone();
     first.bars.append(&mut transaction.bars);

@@ -1,39 +1,42 @@
 //! Ids that leave memory.
 
-use store::{IdSegmentRow, IdSetWrites, SegmentIds};
+use std::collections::BTreeMap;
+
+use store::{IdSegmentRow, IdSetKey, IdSetWrites, SegmentIds};
 
 use super::*;
 
-/// Returns the numbers that a transaction adds to the only set of ids.
-fn written_numbers(transaction: &PartitionTransaction) -> Vec<u64> {
-    let writes = transaction.id_sets.iter().map(|change| &change.writes);
-    let chunks = writes.flat_map(|writes| match writes {
-        IdSetWrites::Segments { written, .. } => written.as_slice(),
-        IdSetWrites::Ranges { .. } => &[],
-    });
-    let numbers = chunks.flat_map(|chunk| match &chunk.ids {
-        SegmentIds::Numbers(numbers) => numbers.as_slice(),
-        SegmentIds::Digests(_) => &[],
-    });
-    numbers.copied().collect()
-}
+/// The stored numbers of each set of ids, which has one segment.
+type StoredIds = BTreeMap<IdSetKey, Vec<u64>>;
 
 /// Commits what was applied, and adds its ids to `stored`.
-fn commit(core: &mut FoldCore, stored: &mut Vec<u64>) {
+fn commit(core: &mut FoldCore, stored: &mut StoredIds) {
     let transaction = core.flush(Position::default(), Position::default());
-    stored.extend(written_numbers(&transaction));
+    for change in transaction.id_sets {
+        let IdSetWrites::Segments { written, .. } = change.writes else {
+            continue;
+        };
+        for chunk in written {
+            if let SegmentIds::Numbers(numbers) = chunk.ids {
+                stored
+                    .entry(change.key.clone())
+                    .or_default()
+                    .extend(numbers);
+            }
+        }
+    }
     core.record_commit_and_evict_unused();
 }
 
 /// Answers the load requests. Returns how many segments were requested.
-fn answer_loads(core: &mut FoldCore, stored: &[u64]) -> usize {
+fn answer_loads(core: &mut FoldCore, stored: &StoredIds) -> usize {
     let mut segments = 0;
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
         LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
         LoadRequest::IdSegment(request) => {
             segments += 1;
-            let mut ids = stored.to_vec();
+            let mut ids = stored[&request.key.set].clone();
             ids.sort_unstable();
             let ids = SegmentIds::Numbers(ids);
             LoadedData::IdSegment(
@@ -51,13 +54,13 @@ fn answer_loads(core: &mut FoldCore, stored: &[u64]) -> usize {
 }
 
 /// Returns the record at `offset` of a trade with this id.
-fn record_with_id(offset: u64, id: u64) -> Record {
-    let Record { value, .. } = trade_record(id, "v:A", START_NS, 5);
-    encoded_record(offset, "v:A", value.to_vec())
+fn record_with_id(offset: u64, key: &str, id: u64) -> Record {
+    let Record { value, .. } = trade_record(id, key, START_NS, 5);
+    encoded_record(offset, key, value.to_vec())
 }
 
 #[test]
-fn without_memory_for_ids_each_record_loads_and_commits_and_none_is_counted_twice() {
+fn without_memory_for_ids_segments_are_loaded_after_commits_and_none_is_counted_twice() {
     let mut core = empty_core();
     core.set_id_memory_limit(0);
     let settings = VenueSettings {
@@ -66,34 +69,47 @@ fn without_memory_for_ids_each_record_loads_and_commits_and_none_is_counted_twic
     };
     let mut value = Vec::new();
     TradesTopicRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
-    let first = [encoded_record(0, "", value), record_with_id(1, 70)];
-    let records = [
-        record_with_id(2, 90),
-        record_with_id(3, 70),
-        record_with_id(4, 80),
-        record_with_id(5, 80),
+    let (mut stored, mut segments, mut commits) = (StoredIds::new(), 0, 0);
+    let first = [
+        encoded_record(0, "", value),
+        record_with_id(1, "v:A", 70),
+        record_with_id(2, "v:B", 70),
+        record_with_id(3, "v:C", 70),
     ];
-    let (mut stored, mut segments, mut commits) = (Vec::new(), 0, 0);
     apply_all(&mut core, &first);
     commit(&mut core, &mut stored);
-    let mut rest = records.as_slice();
-    loop {
-        rest = &rest[core.apply(rest)..];
-        if rest.is_empty() {
-            break;
-        }
-        if core.waits_for_commit() {
-            commits += 1;
-            commit(&mut core, &mut stored);
-            core.record_awaited_commit();
-        } else {
-            segments += answer_loads(&mut core, &stored);
+    let batches = [
+        vec![record_with_id(4, "v:A", 90)],
+        vec![
+            record_with_id(5, "v:B", 90),
+            record_with_id(6, "v:A", 70),
+            record_with_id(7, "v:C", 90),
+            record_with_id(8, "v:C", 90),
+        ],
+    ];
+    for records in &batches {
+        let mut rest = records.as_slice();
+        loop {
+            rest = &rest[core.apply(rest)..];
+            if rest.is_empty() {
+                break;
+            }
+            if core.waits_for_commit() {
+                assert!(core.load_requests().is_empty());
+                commits += 1;
+                commit(&mut core, &mut stored);
+                core.record_awaited_commit();
+            } else {
+                segments += answer_loads(&mut core, &stored);
+            }
         }
     }
     let counts = core.take_counts();
-    assert_eq!((counts.trades, counts.duplicates), (3, 2));
-    assert!(segments >= 3, "{segments} segments were loaded");
-    assert!(commits >= 3, "{commits} commits were needed");
+    assert_eq!((counts.trades, counts.duplicates), (6, 2));
+    // The segments of B and C come while that of A waits for a commit, after which all leave. The
+    // first batch waits for nothing, and needs no commit.
+    assert_eq!((segments, commits), (5, 1));
+    assert_eq!(counts.evicted_id_segments, 6);
 }
 
 #[test]
@@ -105,16 +121,16 @@ fn with_memory_for_ids_nothing_is_loaded_again() {
     };
     let mut value = Vec::new();
     TradesTopicRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
-    let mut stored = Vec::new();
+    let mut stored = StoredIds::new();
     apply_all(
         &mut core,
-        &[encoded_record(0, "", value), record_with_id(1, 70)],
+        &[encoded_record(0, "", value), record_with_id(1, "v:A", 70)],
     );
     commit(&mut core, &mut stored);
-    assert_eq!(stored, [70]);
+    assert_eq!(stored.into_values().collect::<Vec<_>>(), [[70]]);
     assert!(core.id_memory_bytes() > 0);
     assert_eq!(
-        core.apply(&[record_with_id(2, 70), record_with_id(3, 71)]),
+        core.apply(&[record_with_id(2, "v:A", 70), record_with_id(3, "v:A", 71)]),
         2
     );
     assert!(!core.waits_for_commit());
