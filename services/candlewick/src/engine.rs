@@ -106,7 +106,12 @@ impl EmbeddedRoles {
             updates: MemoryLog::new(partitions, epoch, UPDATES_BYTES, clock),
             hot: MemoryNewestPriceStore::default(),
             hub: Hub::new(epoch, partitions, HubLimits::default()),
-            producer: new_producer::<EmbeddedBackend>(&folder.trades, &folder.bars, &clock, options.limits),
+            producer: new_producer::<EmbeddedBackend>(
+                &folder.trades,
+                &folder.bars,
+                &clock,
+                options.limits,
+            ),
             folder,
             id_memory: options.id_memory,
         }

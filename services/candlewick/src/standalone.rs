@@ -42,14 +42,7 @@ async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::Sh
         limits: config.limits,
         id_memory: IdMemoryBudget::new(config.id_memory_bytes),
     };
-    let roles = EmbeddedRoles::start(
-        folder,
-        options,
-        listener,
-        &mut supervisor,
-        &health,
-        metrics,
-    );
+    let roles = EmbeddedRoles::start(folder, options, listener, &mut supervisor, &health, metrics);
     if let FeedKind::Synthetic = config.feed {
         spawn_synthetic_feed(&config, &roles, &mut supervisor)?;
     }

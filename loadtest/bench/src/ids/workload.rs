@@ -5,7 +5,8 @@ use anyhow::Context;
 use bytes::Bytes;
 use eventlog::Record;
 use market::{
-    Decimal, HOUR_NS, IdScheme, IdScope, Instrument, Position, Trade, TradeId, VenueSettings,
+    Decimal, HOUR_NS, IdScheme, IdScope, Instrument, Position, SettingsChange, Trade, TradeId,
+    VenueSettings,
 };
 use schemas::TradesTopicRecord;
 use store::{BarReader, BarStore, CommitOutcome, IdSetKey, SqliteBarStore};
@@ -190,7 +191,7 @@ fn setting_record() -> Record {
     };
     let venue = "bench".parse().expect("a venue");
     let mut value = Vec::new();
-    TradesTopicRecord::Setting(venue, settings).encode(&mut value);
+    TradesTopicRecord::Setting(venue, SettingsChange::of_all(&settings)).encode(&mut value);
     Record {
         offset: 0,
         append_time_ns: START_NS,

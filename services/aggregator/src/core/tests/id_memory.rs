@@ -68,7 +68,8 @@ fn without_memory_for_ids_segments_are_loaded_after_commits_and_none_is_counted_
         ..VenueSettings::default()
     };
     let mut value = Vec::new();
-    TradesTopicRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
+    TradesTopicRecord::Setting("v".parse().unwrap(), SettingsChange::of_all(&settings))
+        .encode(&mut value);
     let (mut stored, mut segments, mut commits) = (StoredIds::new(), 0, 0);
     let first = [
         encoded_record(0, "", value),
@@ -120,7 +121,8 @@ fn with_memory_for_ids_nothing_is_loaded_again() {
         ..VenueSettings::default()
     };
     let mut value = Vec::new();
-    TradesTopicRecord::Setting("v".parse().unwrap(), settings).encode(&mut value);
+    TradesTopicRecord::Setting("v".parse().unwrap(), SettingsChange::of_all(&settings))
+        .encode(&mut value);
     let mut stored = StoredIds::new();
     apply_all(
         &mut core,
