@@ -15,7 +15,7 @@ mod routes;
 mod venues;
 
 pub use error::{FixedSettings, IngestError};
-pub use known_settings::KnownSettings;
+pub use known_settings::{BeforeRead, KnownSettings};
 pub use metrics::IngestMetrics;
 pub use name_limits::NameLimits;
 pub use partitioned::RejectedTrade;

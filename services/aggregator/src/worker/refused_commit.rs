@@ -94,7 +94,8 @@ impl RefusedRecordSearch {
     ///
     /// # Errors
     /// The error of the store if no record is to blame: the store also refuses a transaction
-    /// without data, or the commit in which the record is left out.
+    /// without data, or the commit in which the record is left out. Likewise if the record changes
+    /// settings.
     pub(super) async fn continue_after<B: Backend>(
         &mut self,
         worker: &PartitionWorker<B>,
@@ -132,6 +133,13 @@ impl RefusedRecordSearch {
             let offset = record.offset;
             let without = format!("without the record at offset {offset} it is refused too");
             return Err(refusal(worker, format!("{}; {without}", refused.reason)));
+        }
+        if is_change_of_settings(&record) {
+            let offset = record.offset;
+            let without =
+                format!("without the record at offset {offset} partitions would disagree");
+            let reason = format!("{}; {without} on the settings of a venue", refused.reason);
+            return Err(refusal(worker, reason));
         }
         match check_empty_transaction(worker, progress, stop).await? {
             None => return Ok(false),
@@ -215,6 +223,14 @@ async fn count_left_out_within_period<B: Backend>(
     let count = || bars.count_excluded_since(worker.partition, verdict, since_ns);
     let count = worker.retry_store_call(stop, count).await?;
     Ok(count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
+}
+
+/// Returns whether a record changes settings. Every partition has to apply it, so it is not left out.
+fn is_change_of_settings(record: &Record) -> bool {
+    matches!(
+        TradesTopicRecord::decode(&record.value),
+        Ok(TradesTopicRecord::Setting(..) | TradesTopicRecord::SettingCopy(..))
+    )
 }
 
 fn refusal<B: Backend>(worker: &PartitionWorker<B>, reason: String) -> WorkerError {

@@ -262,7 +262,7 @@ async fn announced_settings_are_known_and_earlier_ones_do_not_replace_them() {
         declared_at: Position { epoch: 1, offset },
     };
     // Read from the store before the follower began: announcements of later ones may be past.
-    settings.insert_announced(&venue, declared(1));
+    settings.insert_read(&venue, declared(1), settings.before_read());
     let stop = CancellationToken::new();
     let following = tokio::spawn({
         let stop = stop.clone();
@@ -270,6 +270,7 @@ async fn announced_settings_are_known_and_earlier_ones_do_not_replace_them() {
     });
     SystemClock.sleep(Duration::from_millis(500)).await;
     assert_eq!(settings.get("v"), None);
+    settings.insert_read(&venue, declared(2), settings.before_read());
     for (offset, expected) in [(5, 5), (3, 5), (7, 7)] {
         let record = NewRecord {
             key: Vec::new().into(),
