@@ -48,7 +48,7 @@ pub(crate) async fn cancel_trade<B: Backend>(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let params = QueryParams::read(&uri, &["time", "scope"])?;
-    let time_ns = params.required_time("time")?;
+    let time_ns = params.required_event_time("time")?;
     let scope = params
         .text("scope")
         .map_or(UnparsedValue::Null, |text| UnparsedValue::Text(text.into()));

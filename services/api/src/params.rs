@@ -87,12 +87,15 @@ impl QueryParams {
             .transpose()
     }
 
-    /// Returns a required time parameter, in UTC nanoseconds, or a [`Problem`] if it is missing or
-    /// invalid.
-    pub(crate) fn required_time(&self, name: &str) -> Result<i64, Problem> {
-        let missing =
-            || Problem::invalid_parameter(name, format!("{name} is missing"), ACCEPTED_TIMES);
-        self.time(name)?.ok_or_else(missing)
+    /// Returns the event time of a trade from a required parameter, in UTC nanoseconds, or a
+    /// [`Problem`] if it is missing or invalid. The venue's settings say whether it may be as early
+    /// as an integer in another unit would be.
+    pub(crate) fn required_event_time(&self, name: &str) -> Result<i64, Problem> {
+        let problem = |detail| Problem::invalid_parameter(name, detail, ACCEPTED_TIMES);
+        let text = self
+            .text(name)
+            .ok_or_else(|| problem(format!("{name} is missing")))?;
+        parse_time_of_any_unit(text).map_err(problem)
     }
 
     /// Returns the greatest number of elements of the page.
@@ -161,15 +164,21 @@ pub(crate) fn parse_instrument(path: &(String, String)) -> Result<Instrument, Pr
 /// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds. An integer that is
 /// plausible in another unit is refused, because the answer would be empty or of another period.
 pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
-    let is_integer = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let time_ns = match is_integer {
-        true => {
-            let time_ns = text.parse().unwrap_or(i64::MAX);
-            if let Some(unit) = market::describe_plausible_unit(time_ns) {
-                return Err(format!("integers are nanoseconds since 1970, and {unit}"));
-            }
-            time_ns
-        }
+    let time_ns = parse_time_of_any_unit(text)?;
+    match market::describe_plausible_unit(time_ns).filter(|_| is_integer(text)) {
+        Some(unit) => Err(format!("integers are nanoseconds since 1970, and {unit}")),
+        None => Ok(time_ns),
+    }
+}
+
+fn is_integer(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Parses a time as [`parse_time`] does, but accepts every integer.
+fn parse_time_of_any_unit(text: &str) -> Result<i64, String> {
+    let time_ns = match is_integer(text) {
+        true => text.parse().unwrap_or(i64::MAX),
         false => market::parse_time(text).map_err(|error| match text.contains(' ') {
             true => format!("{error} (a + in a query is written %2B)"),
             false => error.to_string(),

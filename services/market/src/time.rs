@@ -50,18 +50,59 @@ pub struct ParseTimeError {
     text: String,
 }
 
-/// Parses an [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) time into UTC nanoseconds.
+/// Parses an [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339) time into UTC nanoseconds. A space
+/// may stand in place of the `T`, as section 5.6 allows. A leap second is refused: it has no UTC
+/// nanosecond of its own.
 ///
 /// # Errors
 /// [`ParseTimeError`] if the text is not such a time, is before 1970, or does not fit 64 bits.
 pub fn parse_time(text: &str) -> Result<i64, ParseTimeError> {
-    text.parse::<Timestamp>()
-        .ok()
+    Some(text)
+        .filter(|text| has_rfc_3339_form(text.as_bytes()))
+        .and_then(|text| text.parse::<Timestamp>().ok())
         .and_then(|time| i64::try_from(time.as_nanosecond()).ok())
         .filter(|time_ns| *time_ns >= 0)
         .ok_or_else(|| ParseTimeError {
             text: text.chars().take(40).collect(),
         })
+}
+
+/// Returns whether a text has the form of an RFC 3339 time: the parser takes more, such as offsets
+/// beyond a day and the second 60, which it counts as 59.
+fn has_rfc_3339_form(text: &[u8]) -> bool {
+    let Some((date_and_time, rest)) = text.split_at_checked(19) else {
+        return false;
+    };
+    let has_form = date_and_time
+        .iter()
+        .zip(b"0000-00-00T00:00:00")
+        .all(|(byte, expected)| match expected {
+            b'0' => byte.is_ascii_digit(),
+            b'T' => matches!(byte, b'T' | b't' | b' '),
+            _ => byte == expected,
+        });
+    let offset = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit());
+            match digits.count() {
+                0 => return false,
+                digits => &fraction[digits..],
+            }
+        }
+        None => rest,
+    };
+    let is_minute = |tens: u8, units: u8| (b'0'..=b'5').contains(&tens) && units.is_ascii_digit();
+    let is_offset = match offset {
+        b"Z" | b"z" => true,
+        [b'+' | b'-', h1, h2, b':', m1, m2] => {
+            h1.is_ascii_digit()
+                && h2.is_ascii_digit()
+                && (*h1, *h2) < (b'2', b'4')
+                && is_minute(*m1, *m2)
+        }
+        _ => false,
+    };
+    has_form && is_minute(text[17], text[18]) && is_offset
 }
 
 /// Formats UTC nanoseconds as [RFC 3339](https://www.rfc-editor.org/rfc/rfc3339), with as many
@@ -159,6 +200,8 @@ mod tests {
             ("1970-01-01T00:00:00Z", 0),
             ("1970-01-01T00:00:00.000000001Z", 1),
             ("1970-01-01T02:00:00.5+02:00", 500_000_000),
+            ("1970-01-01t00:00:00z", 0),
+            ("1970-01-02 00:59:00+23:59", 3_600_000_000_000),
             ("2262-04-11T23:47:16.854775807Z", i64::MAX),
         ];
         for (text, expected) in cases {
@@ -174,6 +217,22 @@ mod tests {
             "2262-04-11T23:47:16.854775808Z",
             "1704067200",
             "2024-01-01T00:00:00.0000000001Z",
+            // The parser would take these for another time, or for one that few would read so.
+            "2024-03-01T12:30:60Z",
+            "2016-12-31T23:59:60Z",
+            "2024-03-01T12:30:00+24:00",
+            "2024-03-01T12:30:00+01:60",
+            "2024-03-01T12:30:00+01:00:30",
+            "2024-03-01T12:30:00+05",
+            "2024-03-01T12:30:00+0530",
+            "2024-03-01T12:30:00Z[Asia/Tokyo]",
+            "2024-03-01T12:30:00,5Z",
+            "2024-03-01T12:30:00.Z",
+            "2024-03-01T12:30Z",
+            "2024-03-01T12Z",
+            "20240301T123000Z",
+            "+002024-03-01T12:30:00Z",
+            "2024-03-01T12:30:00\u{2212}01:00",
         ];
         for text in wrong {
             assert!(parse_time(text).is_err(), "{text}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use market::{Instrument, Interval};
+use market::{Instrument, Interval, normalize_symbol};
 
 /// The name of a channel: `bars:{venue}:{symbol}:{interval}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,7 +30,7 @@ impl FromStr for ChannelName {
         let parse = || {
             let (key, interval) = text.strip_prefix("bars:")?.rsplit_once(':')?;
             Some(Self {
-                instrument: key.parse().ok()?,
+                instrument: normalize_symbol(key).parse().ok()?,
                 interval: interval.parse().ok()?,
             })
         };
@@ -43,5 +43,16 @@ impl FromStr for ChannelName {
 impl fmt::Display for ChannelName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "bars:{}:{}", self.instrument, self.interval)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_may_be_decomposed() {
+        let name: ChannelName = "bars:v:e\u{301}:1m".parse().unwrap();
+        assert_eq!(name.to_string(), "bars:v:\u{e9}:1m");
     }
 }

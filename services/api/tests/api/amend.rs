@@ -287,3 +287,25 @@ async fn a_bad_amendment_is_a_problem_that_names_the_member() {
     assert_eq!(world.get(TRADES).await.data()[0]["price"], "1");
     assert_eq!(world.get("/api/v1/bars/v/S").await.data().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trade_of_old_times_is_cancelled_by_the_integer_it_was_sent_with() {
+    let world = World::start().await;
+    let path = "/api/v1/trades/v/A%2FB/1?time=1709251200000";
+    let settings = r#"{"old_times":true}"#;
+    world.put("/api/v1/venues/v/settings", settings).await;
+    let trade = r#"{"venue":"v","symbol":"A/B","time":1709251200000,"id":"1","price":1}"#;
+    assert_eq!(world.post(JSON, trade).await.status, 200);
+    accepted_id(&world.delete(path).await);
+    // Where the venue does not allow such times, the unit is named.
+    world
+        .put("/api/v1/venues/v/settings", r#"{"old_times":false}"#)
+        .await;
+    let refused = world.delete(path).await;
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.text.contains("as milliseconds this is 2024-03-01"),
+        "{}",
+        refused.text
+    );
+}

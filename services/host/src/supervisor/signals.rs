@@ -15,16 +15,20 @@ pub(super) trait SignalSource: Send {
 pub(super) struct UnixSignals {
     interrupt: Signal,
     terminate: Signal,
+    /// A write beyond the limit of file sizes fails with an error, which names the file, and does
+    /// not end the process.
+    _file_size: Signal,
 }
 
 impl UnixSignals {
-    /// Installs the handlers of SIGINT and SIGTERM.
+    /// Installs the handlers of SIGINT and SIGTERM, and one of SIGXFSZ that does nothing.
     pub(super) fn listen() -> io::Result<Self> {
         let interrupt = signal(SignalKind::interrupt())?;
         let terminate = signal(SignalKind::terminate())?;
         Ok(Self {
             interrupt,
             terminate,
+            _file_size: signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?,
         })
     }
 }
