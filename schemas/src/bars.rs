@@ -28,7 +28,7 @@ pub(crate) const BAR_VALUES: u32 = 11;
 
 /// A record of the topic `bar-updates`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BarUpdatesRecord {
+pub enum BarUpdatesTopicRecord {
     /// The changed bars of the instrument that the key names.
     Bars(Vec<BarRow>),
     /// A venue's settings, which every partition of `trades` holds.
@@ -39,19 +39,19 @@ pub enum BarUpdatesRecord {
 ///
 /// # Errors
 /// [`DecodeError`] if the bytes are not such a record.
-pub fn decode_bar_updates_record(bytes: &[u8]) -> Result<BarUpdatesRecord, DecodeError> {
+pub fn decode_bar_updates_record(bytes: &[u8]) -> Result<BarUpdatesTopicRecord, DecodeError> {
     let mut reader = RecordReader::new(bytes);
     let elements = reader.read_array_length("record")?;
     reader.read_and_check_version()?;
     let record = match reader.read_u64("kind")? {
         UPDATE => {
             check_array_length("record", elements, UPDATE_ELEMENTS)?;
-            BarUpdatesRecord::Bars(read_rows(&mut reader)?)
+            BarUpdatesTopicRecord::Bars(read_rows(&mut reader)?)
         }
         SETTINGS => {
             check_array_length("record", elements, 2 + declared_settings_elements())?;
             let (venue, declared) = read_declared_settings(&mut reader)?;
-            BarUpdatesRecord::Settings(venue, declared)
+            BarUpdatesTopicRecord::Settings(venue, declared)
         }
         found => return Err(DecodeError::Kind { found }),
     };
@@ -92,8 +92,8 @@ pub fn encode_bar_update<'a>(rows: impl ExactSizeIterator<Item = &'a BarRow>) ->
 /// [`DecodeError`] if the bytes are not such a record.
 pub fn decode_bar_update(bytes: &[u8]) -> Result<Vec<BarRow>, DecodeError> {
     match decode_bar_updates_record(bytes)? {
-        BarUpdatesRecord::Bars(rows) => Ok(rows),
-        BarUpdatesRecord::Settings(..) => Err(DecodeError::Kind { found: SETTINGS }),
+        BarUpdatesTopicRecord::Bars(rows) => Ok(rows),
+        BarUpdatesTopicRecord::Settings(..) => Err(DecodeError::Kind { found: SETTINGS }),
     }
 }
 

@@ -8,7 +8,7 @@
 //! | topic | key | record |
 //! |---|---|---|
 //! | `trades` | `venue:symbol`; empty for control records | [`TradesTopicRecord`] |
-//! | `bar-updates` | `venue:symbol`; empty for settings | [`BarUpdatesRecord`] |
+//! | `bar-updates` | `venue:symbol`; empty for settings | [`BarUpdatesTopicRecord`] |
 //! | `dead-letters` | that of the rejected record | [`DeadLetter`] |
 
 pub mod api;
@@ -27,8 +27,9 @@ mod trades;
 mod trades_batch;
 
 pub use bars::{
-    BarUpdatesRecord, decode_bar, decode_bar_row, decode_bar_update, decode_bar_updates_record,
-    encode_bar, encode_bar_row, encode_bar_update, encode_settings_announcement,
+    BarUpdatesTopicRecord, decode_bar, decode_bar_row, decode_bar_update,
+    decode_bar_updates_record, encode_bar, encode_bar_row, encode_bar_update,
+    encode_settings_announcement,
 };
 pub use dead_letters::DeadLetter;
 pub use error::DecodeError;
@@ -38,5 +39,5 @@ pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
     TopicDefinition, topic_definitions,
 };
-pub use trades::{LeftOut, Refold, Repair, TradesTopicRecord};
+pub use trades::{LeftOut, RefoldResult, Repair, TradesTopicRecord};
 pub use trades_batch::{BatchTrade, TradesBatch, TradesBatchError};

@@ -22,7 +22,7 @@ use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 
 pub use self::left_out::LeftOut;
-pub use self::refold::{Refold, Repair};
+pub use self::refold::{RefoldResult, Repair};
 
 /// The elements of an advance: the version and the kind.
 const ADVANCE_ELEMENTS: u32 = 2;
@@ -44,7 +44,7 @@ pub enum TradesTopicRecord {
     Amendment(Amendment, Trade),
     /// The refold of a minute of the instrument that the key names: its bar was folded again from
     /// its ticks.
-    Refold(Box<Refold>),
+    Refold(Box<RefoldResult>),
     /// Marks minutes of the instrument that the key names for refolding.
     Repair(Repair),
     /// An earlier record of the instrument that the key names is left out.
@@ -97,7 +97,7 @@ impl TradesTopicRecord {
             }
             EDIT => Self::decode_amendment(&mut reader, elements, AmendmentKind::Edit)?,
             CANCEL => Self::decode_amendment(&mut reader, elements, AmendmentKind::Cancel)?,
-            REFOLD => Self::Refold(Box::new(Refold::decode(&mut reader, elements)?)),
+            REFOLD => Self::Refold(Box::new(RefoldResult::decode(&mut reader, elements)?)),
             REPAIR => Self::Repair(Repair::decode(&mut reader, elements)?),
             LEFT_OUT => Self::LeftOut(LeftOut::decode(&mut reader, elements)?),
             found => return Err(DecodeError::Kind { found }),

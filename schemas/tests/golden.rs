@@ -2,7 +2,8 @@
 //! `msgpack`), and change only with the schema version: logs hold records of years ago.
 
 use candlewick_schemas::{
-    DeadLetter, LeftOut, Refold, Repair, TradesTopicRecord, decode_bar_update, encode_bar_update,
+    DeadLetter, LeftOut, RefoldResult, Repair, TradesTopicRecord, decode_bar_update,
+    encode_bar_update,
 };
 use market::{
     Amendment, AmendmentKind, Bar, BarRow, DAY_NS, Decimal, DeclaredSettings, EdgeTrade, ExactSum,
@@ -176,7 +177,7 @@ fn amendments_have_golden_bytes() {
 
 #[test]
 fn refolds_and_repairs_have_golden_bytes() {
-    let refold = Refold {
+    let refold = RefoldResult {
         start_ns: MINUTE_START_NS,
         up_to: Position {
             epoch: 2,

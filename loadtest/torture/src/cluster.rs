@@ -22,7 +22,7 @@ use self::setup::{
 };
 use crate::feed::TradeFeed;
 use crate::journal::{Journal, lock};
-use crate::kafka::{KafkaClients, RecordsByPartition};
+use crate::kafka::{RecordsByPartition, TortureKafkaClient};
 use crate::options::Options;
 use crate::proxy::Proxy;
 use crate::rest::{client_of_port, send_blocking_request};
@@ -42,7 +42,7 @@ pub(crate) const PROXIED_STORES: [&str; 3] = ["timescaledb", "clickhouse", "redi
 pub(crate) struct TortureCluster {
     pub(crate) stack: ServerStack,
     pub(crate) journal: Arc<Journal>,
-    pub(crate) kafka: KafkaClients,
+    pub(crate) kafka: TortureKafkaClient,
     /// The proxies, in the order of [`PROXIED_STORES`].
     pub(crate) proxies: Vec<Proxy>,
     pub(crate) roles: Vec<Arc<RestartingProcess>>,
@@ -64,7 +64,7 @@ impl TortureCluster {
         let binary = find_binary(options.binary.as_deref())?;
         let stack = ServerStack::start(&options.stack, options.brokers).await?;
         journal.write_and_print("the servers run");
-        let kafka = KafkaClients::new(stack.kafka()?, options.partitions)?;
+        let kafka = TortureKafkaClient::new(stack.kafka()?, options.partitions)?;
         let urls = [stack.timescaledb()?, stack.clickhouse()?, stack.redis()?];
         let mut proxies = Vec::new();
         for (place, url) in (PROXY_PORTS..).zip(urls) {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore};
 
 use crate::journal::{Journal, lock};
-use crate::kafka::KafkaClients;
+use crate::kafka::TortureKafkaClient;
 use crate::random::Random;
 use crate::rest::send_blocking_request;
 use crate::sent_trades::{SentTrade, SentTrades, TradeValues, trade_name};
@@ -34,7 +34,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// Sends trades.
 pub(crate) struct TradeFeed {
     pods: Vec<RestClient>,
-    kafka: KafkaClients,
+    kafka: TortureKafkaClient,
     pub(crate) sent_trades: Arc<SentTrades>,
     journal: Arc<Journal>,
     /// Locked for reading while a request is sent, and for writing while none may be.
@@ -49,7 +49,7 @@ pub(crate) struct TradeFeed {
 impl TradeFeed {
     pub(crate) fn new(
         pods: Vec<RestClient>,
-        kafka: KafkaClients,
+        kafka: TortureKafkaClient,
         sent_trades: Arc<SentTrades>,
         journal: Arc<Journal>,
     ) -> Arc<Self> {

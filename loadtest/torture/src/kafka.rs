@@ -34,7 +34,7 @@ pub(crate) type RecordsByPartition = Vec<Vec<BrokerRecord>>;
 
 /// Clients of the brokers.
 #[derive(Clone)]
-pub(crate) struct KafkaClients {
+pub(crate) struct TortureKafkaClient {
     brokers: String,
     partitions: u32,
     producer: Arc<Mutex<NumberedProducer>>,
@@ -57,7 +57,7 @@ impl NumberedProducer {
     }
 }
 
-impl KafkaClients {
+impl TortureKafkaClient {
     pub(crate) fn new(brokers: &str, partitions: u32) -> anyhow::Result<Self> {
         Ok(Self {
             brokers: brokers.to_owned(),

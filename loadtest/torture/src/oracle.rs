@@ -161,7 +161,7 @@ impl Oracle {
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
-        market::validate_trade(&trade, carried.append_ns)?;
+        market::validate_trade_of_any_venue(&trade, carried.append_ns)?;
         let (instrument, settings) = find_instrument_and_settings(record, at, carried)?;
         settings.validate_trade(&trade)?;
         let identity = trade_identity(&trade, &settings);
@@ -192,7 +192,7 @@ impl Oracle {
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
-        market::validate_trade(&trade, carried.append_ns)?;
+        market::validate_trade_of_any_venue(&trade, carried.append_ns)?;
         let (instrument, settings) = find_instrument_and_settings(record, at, carried)?;
         settings.validate_amendment(&amendment, &trade)?;
         let Some(identity) = trade_identity(&trade, &settings) else {

@@ -4,8 +4,8 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::{
-    BarUpdatesRecord, decode_bar_row, decode_bar_update, decode_bar_updates_record, encode_bar_row,
-    encode_bar_update, encode_settings_announcement,
+    BarUpdatesTopicRecord, decode_bar_row, decode_bar_update, decode_bar_updates_record,
+    encode_bar_row, encode_bar_update, encode_settings_announcement,
 };
 use crate::error::DecodeError;
 use crate::strategies::{
@@ -97,7 +97,7 @@ proptest! {
     fn announced_settings_are_read_as_they_were_written((venue, declared) in declared_settings()) {
         let bytes = encode_settings_announcement(&venue, &declared);
         let found = decode_bar_updates_record(&bytes);
-        prop_assert_eq!(found, Ok(BarUpdatesRecord::Settings(venue, declared)));
+        prop_assert_eq!(found, Ok(BarUpdatesTopicRecord::Settings(venue, declared)));
         prop_assert!(decode_bar_update(&bytes).is_err());
     }
 

@@ -16,7 +16,7 @@ const REPAIR_ELEMENTS: u32 = 5;
 /// Replaces a minute by its refold: the fold of its trades, edited and cancelled, of the log up to
 /// `up_to`, merged with the trades that arrived from there on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refold {
+pub struct RefoldResult {
     /// The minute's first nanosecond.
     pub start_ns: i64,
     /// The first position whose tick is not part of the refold. The record has no effect unless
@@ -40,7 +40,7 @@ pub struct Repair {
     pub force: bool,
 }
 
-impl Refold {
+impl RefoldResult {
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         write_record_header(out, REFOLD_ELEMENTS, REFOLD);
         write_sint(out, self.start_ns).expect(IN_MEMORY);

@@ -5,7 +5,7 @@ use market::{
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{LeftOut, Refold, Repair, TradesTopicRecord};
+use super::{LeftOut, RefoldResult, Repair, TradesTopicRecord};
 use crate::bars::tests::bars;
 use crate::error::DecodeError;
 use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
@@ -78,7 +78,7 @@ fn minutes() -> impl Strategy<Value = i64> {
 
 fn refolds() -> impl Strategy<Value = TradesTopicRecord> {
     let refold = |(start_ns, up_to, bar)| {
-        let refold = Refold {
+        let refold = RefoldResult {
             start_ns,
             up_to,
             bar,

@@ -147,6 +147,12 @@ impl FoldCore {
         self.symbols.take_settings_to_copy()
     }
 
+    /// Returns whether the partition has any symbol.
+    #[must_use]
+    pub const fn has_symbols(&self) -> bool {
+        self.symbols.has_symbols()
+    }
+
     /// Returns whether any window can close by time alone.
     #[must_use]
     pub fn time_can_close_windows(&self) -> bool {

@@ -14,7 +14,7 @@ use store::{DuplicateTick, TradeField};
 
 use self::page::duplicate_page;
 use self::request::ListDuplicatesRequest;
-use self::source::FoldedDuplicateReader;
+use self::source::DuplicatePageSource;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{PathSegments, parse_instrument, parse_venue};
@@ -36,7 +36,7 @@ pub(crate) async fn list_duplicates<B: Backend>(
         .producer
         .settings_declared_everywhere(&parse_venue(&path.0)?)
         .await?;
-    let source = FoldedDuplicateReader::open(
+    let source = DuplicatePageSource::open(
         &state.bars,
         &state.ticks,
         &instrument,

@@ -12,7 +12,7 @@ use eventlog::{Log, LogError, OffsetBounds};
 use host::HealthComponent;
 use ingest::KnownSettings;
 use market::{Instrument, Position};
-use schemas::{BarUpdatesRecord, SETTINGS_PARTITION};
+use schemas::{BarUpdatesTopicRecord, SETTINGS_PARTITION};
 use store::{BarReader, EpochEnds, PartitionProgress};
 use tokio_util::sync::CancellationToken;
 
@@ -298,10 +298,10 @@ impl<B: Backend> BarUpdatesFollower<B> {
                 instrument,
                 schemas::decode_bar_updates_record(&record.value),
             ) {
-                (_, Ok(BarUpdatesRecord::Settings(venue, declared))) => {
+                (_, Ok(BarUpdatesTopicRecord::Settings(venue, declared))) => {
                     self.settings.insert_announced(&venue, declared);
                 }
-                (Some(instrument), Ok(BarUpdatesRecord::Bars(rows))) => {
+                (Some(instrument), Ok(BarUpdatesTopicRecord::Bars(rows))) => {
                     let hub = &self.hub;
                     hub.apply_update(self.partition, record.offset, &instrument, rows);
                 }

@@ -57,7 +57,7 @@ impl BlockBuilder {
             Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
-        if market::validate_trade(&trade, self.append_time_ns).is_err() {
+        if market::validate_trade_of_any_venue(&trade, self.append_time_ns).is_err() {
             return;
         }
         let Some(index) = self.find_or_add_instrument(&record.key) else {

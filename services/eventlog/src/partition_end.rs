@@ -9,10 +9,10 @@ use crate::record::Offset;
 ///
 /// It is built on a watch channel, which needs no runtime: any executor may poll a wait.
 #[derive(Debug)]
-pub(crate) struct PartitionEnd(watch::Sender<PartitionEndState>);
+pub(crate) struct PartitionEnd(watch::Sender<EndAndClosedFlag>);
 
 #[derive(Debug, Clone, Copy)]
-struct PartitionEndState {
+struct EndAndClosedFlag {
     end: Offset,
     is_closed: bool,
 }
@@ -20,7 +20,7 @@ struct PartitionEndState {
 impl PartitionEnd {
     /// Returns the end of a partition whose next record gets the offset `end`.
     pub(crate) fn new(end: Offset) -> Self {
-        Self(watch::Sender::new(PartitionEndState {
+        Self(watch::Sender::new(EndAndClosedFlag {
             end,
             is_closed: false,
         }))

@@ -30,7 +30,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let settings = self
             .require_settings_completing_declaration(instrument)
             .await?;
-        market::validate_trade(&trade, self.clock.now_ns())
+        market::validate_trade_of_any_venue(&trade, self.clock.now_ns())
             .and_then(|()| settings.validate_amendment(&amendment, &trade))
             .map_err(|reason| IngestError::Rejected {
                 reason,

@@ -80,7 +80,7 @@ pub(crate) fn validate_and_partition_trades(
         let checked = route
             .refusal
             .map_or(Ok(()), Err)
-            .and_then(|()| market::validate_trade(trade, now_ns))
+            .and_then(|()| market::validate_trade_of_any_venue(trade, now_ns))
             .and_then(|()| route.settings.validate_trade(trade));
         if let Err(reason) = checked {
             rejected.push(RejectedTrade {

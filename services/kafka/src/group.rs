@@ -25,7 +25,7 @@ use self::requests::MemberRequests;
 use crate::error_mapping;
 use crate::topic::KafkaTopic;
 
-pub use self::event::{DrainGuard, GroupEvent};
+pub use self::event::{GroupEvent, RevokedPartitionsGuard};
 
 /// How many events may wait to be received. A rebalance waits while there are more.
 const MAX_QUEUED_EVENTS: usize = 16;
@@ -39,7 +39,7 @@ pub struct GroupMembershipOptions {
     /// With such a name, a restart within the session timeout of 6 s moves no partition
     /// ([KIP-345](https://cwiki.apache.org/confluence/display/KAFKA/KIP-345%3A+Introduce+static+membership+protocol+to+reduce+consumer+rebalances)).
     pub instance: Option<String>,
-    /// How long the group waits at most for the [`DrainGuard`] of revoked partitions; up to 30 s.
+    /// How long the group waits at most for the [`RevokedPartitionsGuard`] of revoked partitions; up to 30 s.
     pub drain_timeout: Duration,
 }
 

@@ -33,7 +33,9 @@ pub use self::config::{
     KafkaConfig, KafkaConfigError, KafkaSecurity, MAX_RECORD_BYTES, SaslMechanism, SecurityProtocol,
 };
 pub use self::connection::KafkaClient;
-pub use self::group::{DrainGuard, GroupEvent, GroupMembership, GroupMembershipOptions};
+pub use self::group::{
+    GroupEvent, GroupMembership, GroupMembershipOptions, RevokedPartitionsGuard,
+};
 pub use self::log::KafkaLog;
 pub use self::metrics::describe_metrics;
 pub use self::open_transactions::OpenTransactionFinder;

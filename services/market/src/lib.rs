@@ -47,7 +47,7 @@ pub use exact_sum::{ExactSum, ExactSumError, weighted_mean_text};
 pub use instrument::{Instrument, Symbol, Venue};
 pub use interval::{Interval, IntervalError, Window};
 pub use position::Position;
-pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
+pub use reject_reason::{FUTURE_LIMIT_NS, RejectReason, validate_trade_of_any_venue};
 pub use retention::{
     AMENDMENT_RETENTION_NS, AMENDMENT_VERDICT_RETENTION_NS, BAR_RETENTION_NS, HORIZON_NS,
     TICK_RETENTION_NS, VERDICT_RETENTION_NS,

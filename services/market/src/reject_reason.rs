@@ -207,7 +207,7 @@ impl RejectReason {
 ///
 /// # Errors
 /// [`RejectReason`] if the trade must not be counted.
-pub fn validate_trade(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
+pub fn validate_trade_of_any_venue(trade: &Trade, append_time_ns: i64) -> Result<(), RejectReason> {
     if trade.time_ns < 0 {
         return Err(RejectReason::TimeBefore1970);
     }
@@ -224,7 +224,7 @@ pub fn validate_trade(trade: &Trade, append_time_ns: i64) -> Result<(), RejectRe
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{FUTURE_LIMIT_NS, RejectReason, validate_trade};
+    use super::{FUTURE_LIMIT_NS, RejectReason, validate_trade_of_any_venue};
     use crate::Trade;
 
     fn trade(time_ns: i64, quantity: Option<&str>) -> Trade {
@@ -296,7 +296,7 @@ mod tests {
         ];
         for (trade, append_time_ns, expected) in cases {
             assert_eq!(
-                validate_trade(&trade, append_time_ns),
+                validate_trade_of_any_venue(&trade, append_time_ns),
                 expected,
                 "{trade:?}"
             );

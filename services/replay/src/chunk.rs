@@ -66,7 +66,7 @@ impl ChunkBuilder {
     }
 
     /// Returns the number of trades since the last chunk.
-    pub(crate) const fn len(&self) -> usize {
+    pub(crate) const fn trade_count(&self) -> usize {
         self.trades.len()
     }
 

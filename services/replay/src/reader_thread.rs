@@ -66,7 +66,7 @@ impl ReaderThread {
             }
             times.add(trade.instrument_index, trade.trade.time_ns);
             builder.add_trade(tape_index, trade);
-            if builder.len() >= self.chunk_trades
+            if builder.trade_count() >= self.chunk_trades
                 && !self.finish_and_send_chunk(&mut builder, chunks)
             {
                 break;

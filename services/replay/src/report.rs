@@ -99,7 +99,7 @@ impl ReplayReport {
             let cells = cells.filter(|(column, _)| is_shown(*column));
             table.push_row(cells.map(|(_, cell)| cell));
         }
-        table.to_string() + &self.summary()
+        table.to_string() + &self.rate_and_conflict_lines()
     }
 
     fn tape_row(&self, tape_index: usize) -> [String; 6] {
@@ -128,7 +128,7 @@ impl ReplayReport {
         format_row("all", counts)
     }
 
-    fn summary(&self) -> String {
+    fn rate_and_conflict_lines(&self) -> String {
         let sent: u64 = self.sent.iter().sum();
         let rate = trades_per_second(sent, self.duration);
         let mut text = format!(

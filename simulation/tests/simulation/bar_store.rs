@@ -16,6 +16,9 @@ use crate::log::SimLog;
 use crate::mutant::Mutant;
 use crate::random::Random;
 
+/// The number of commits that a loss of power may undo.
+const UNSYNCED_COMMITS: usize = 100;
+
 /// The price that a bar cannot have in a store that refuses it: the greatest of all.
 pub fn refused_price() -> Decimal {
     Decimal::new(999_999_999_999_999_999, 0).unwrap()
@@ -346,6 +349,9 @@ impl SimBarStore {
     fn push_commit(&self, next: StoredState, partition: u32) {
         let mut state = self.reader.state.lock().unwrap();
         state.history.push(next);
+        // The disk keeps up after a while, and each state is a copy of its own.
+        let excess = state.history.len().saturating_sub(UNSYNCED_COMMITS);
+        state.history.drain(..excess);
         state.committed.insert(partition);
         state.committers.insert(partition, self.worker);
         state.commits += 1;

@@ -8,7 +8,7 @@ use api::ChannelName;
 use eventlog::Record;
 use market::Trade;
 use schemas::api::{BarJson, PositionJson};
-use schemas::{BarUpdatesRecord, DeadLetter, SETTINGS_PARTITION};
+use schemas::{BarUpdatesTopicRecord, DeadLetter, SETTINGS_PARTITION};
 use store::trades_current;
 
 use self::stored_state::{compare_bars, compare_marks, compare_outcomes};
@@ -45,7 +45,7 @@ impl SimCluster {
         let (worker, after) = self.bars.last_committer(partition);
         let updates = &self.updates_log;
         for record in updates.records_written_by(worker, after, partition, end) {
-            let Ok(BarUpdatesRecord::Bars(rows)) =
+            let Ok(BarUpdatesTopicRecord::Bars(rows)) =
                 schemas::decode_bar_updates_record(&record.value)
             else {
                 continue;

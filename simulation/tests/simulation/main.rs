@@ -20,6 +20,7 @@ mod check;
 mod clock;
 mod cluster;
 mod faults;
+mod idle;
 mod log;
 mod mutant;
 mod mutants;

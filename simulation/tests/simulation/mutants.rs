@@ -138,5 +138,5 @@ fn a_position_in_updates_that_is_read_anew_at_each_commit_is_caught() {
 
 #[test]
 fn a_pod_that_missed_updates_and_trusts_the_first_answer_is_caught() {
-    assert_caught_first_from(Mutant::MissedUpdatesTrusted, 500);
+    assert_caught_first_from(Mutant::MissedUpdatesTrusted, 1_100);
 }

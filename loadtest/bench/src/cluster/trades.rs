@@ -110,7 +110,7 @@ mod tests {
             assert_eq!(trade.id, Some(TradeId::Number(*last)));
             assert!(trade.time_ns > time_ns && trade.time_ns <= now_ns);
             time_ns = trade.time_ns;
-            market::validate_trade(&trade, now_ns).unwrap();
+            market::validate_trade_of_any_venue(&trade, now_ns).unwrap();
             settings.validate_trade(&trade).unwrap();
         }
         assert_eq!(ids.len(), 1_000, "every symbol has some");

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use market::{Amendment, DeclaredSettings, Instrument, Position, Trade, Venue, VenueSettings};
-use schemas::{LeftOut, Refold, Repair, SETTINGS_PARTITION};
+use schemas::{LeftOut, RefoldResult, Repair, SETTINGS_PARTITION};
 use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -167,7 +167,7 @@ impl PartitionSymbols {
     pub(crate) fn load_requests_for_refold(
         &mut self,
         key: &Bytes,
-        refold: &Refold,
+        refold: &RefoldResult,
         generation: u64,
     ) -> Vec<LoadRequest> {
         let Some(index) = self.table.find_by_key(key) else {
@@ -182,7 +182,7 @@ impl PartitionSymbols {
     pub(crate) fn apply_refold(
         &mut self,
         index: u32,
-        refold: &Refold,
+        refold: &RefoldResult,
         at: AppliedAt,
     ) -> RefoldOutcome {
         let symbol = self.table.get_mut(index);
@@ -213,7 +213,7 @@ impl PartitionSymbols {
 
     /// Leaves out a refold: its minute is no longer dirty, because if the mark stayed, the same
     /// refold would be appended again.
-    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &Refold) {
+    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &RefoldResult) {
         if let ResolvedRecordKey::Symbol(index) = self.resolve_record_key(key)
             && self.table.get_mut(index).leave_out_refold(refold)
         {
@@ -321,6 +321,11 @@ impl PartitionSymbols {
         if let Some(due_ns) = symbol.close_due_ns(settings) {
             self.alarms.set(index, symbol.alarm_mut(), due_ns);
         }
+    }
+
+    /// Returns whether there is any symbol.
+    pub(crate) const fn has_symbols(&self) -> bool {
+        !self.table.is_empty()
     }
 
     /// Returns whether any window can close by time alone.

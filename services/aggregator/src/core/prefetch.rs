@@ -59,7 +59,7 @@ fn load_requests_for_record(
         }
         _ => return Vec::new(),
     };
-    if market::validate_trade(&trade, record.append_time_ns).is_err() {
+    if market::validate_trade_of_any_venue(&trade, record.append_time_ns).is_err() {
         return Vec::new();
     }
     let index = match symbols.resolve_record_key(&record.key) {

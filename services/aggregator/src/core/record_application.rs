@@ -4,7 +4,7 @@ use eventlog::Record;
 use market::{
     Amendment, DeclaredSettings, RejectReason, SettingsChange, Trade, Venue, VenueSettings,
 };
-use schemas::{DecodeError, LeftOut, Refold, Repair, TradesTopicRecord};
+use schemas::{DecodeError, LeftOut, RefoldResult, Repair, TradesTopicRecord};
 use store::TickVerdict;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -64,7 +64,7 @@ impl RecordApplication<'_> {
 
     #[inline]
     fn apply_trade(&mut self, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
+        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
         let Some(index) = self
@@ -83,7 +83,7 @@ impl RecordApplication<'_> {
     }
 
     fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade(trade, self.at.append_time_ns()) {
+        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
@@ -234,7 +234,7 @@ impl RecordApplication<'_> {
     }
 
     /// Replaces a dirty minute by the bar of the refold.
-    fn apply_refold(&mut self, refold: &Refold) -> RecordOutcome {
+    fn apply_refold(&mut self, refold: &RefoldResult) -> RecordOutcome {
         let outcome = match self.symbols.resolve_record_key(&self.record.key) {
             ResolvedRecordKey::Symbol(index) => self.symbols.apply_refold(index, refold, self.at),
             ResolvedRecordKey::New(..) => RefoldOutcome::Stale,

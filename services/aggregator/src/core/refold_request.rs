@@ -3,7 +3,7 @@
 use market::{Instrument, Position};
 
 /// Names a dirty minute whose ticks are to be folded, and the fold appended to the log as a
-/// [`Refold`](schemas::Refold).
+/// [`RefoldResult`](schemas::RefoldResult).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefoldRequest {
     /// The instrument.

@@ -14,7 +14,7 @@ mod window_range;
 use market::{
     Amendment, BarRow, Instrument, Interval, Position, RejectReason, TieOrder, Trade, VenueSettings,
 };
-use schemas::{LeftOut, Refold, Repair};
+use schemas::{LeftOut, RefoldResult, Repair};
 use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
 
 use super::admission::{Admission, RefoldOutcome};
@@ -263,7 +263,7 @@ impl SymbolFold {
     /// stale.
     pub(crate) fn load_requests_for_refold(
         &mut self,
-        refold: &Refold,
+        refold: &RefoldResult,
         generation: u64,
     ) -> Vec<LoadRequest> {
         if !self.bars.matches_refold_mark(refold) {
@@ -279,7 +279,7 @@ impl SymbolFold {
     /// Replaces a dirty minute by the bar of a refold, and the longer windows that contain it.
     pub(crate) fn apply_refold(
         &mut self,
-        refold: &Refold,
+        refold: &RefoldResult,
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> RefoldOutcome {
@@ -288,7 +288,7 @@ impl SymbolFold {
     }
 
     /// Leaves out a refold. Returns whether its minute was dirty with the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &Refold) -> bool {
+    pub(crate) fn leave_out_refold(&mut self, refold: &RefoldResult) -> bool {
         self.bars.leave_out_refold(refold)
     }
 

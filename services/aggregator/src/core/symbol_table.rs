@@ -45,6 +45,11 @@ impl SymbolTable {
         index
     }
 
+    /// Returns whether there is no symbol.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.symbols.is_empty()
+    }
+
     /// Returns the number of symbols.
     pub(crate) fn len(&self) -> u32 {
         u32::try_from(self.symbols.len()).expect("fewer than 2^32 symbols")

@@ -5,7 +5,7 @@ use market::{
     Amendment, AmendmentKind, Bar, Decimal, DeclaredSettings, IdScheme, Interval, MINUTE_NS,
     RejectReason, SettingsChange, Trade, TradeId,
 };
-use schemas::{Refold, Repair};
+use schemas::{RefoldResult, Repair};
 use store::{IdSetRow, TickVerdict};
 
 use super::rejections::MAX_KEPT_BYTES;
@@ -381,7 +381,7 @@ fn refold_record(offset: u64, price: i64, admitted: u64) -> Record {
     };
     let mut bar = Bar::from_trade(&trade, position, START_NS + 10 * MINUTE_NS);
     bar.admitted = admitted;
-    let refold = Refold {
+    let refold = RefoldResult {
         start_ns: START_NS - START_NS % MINUTE_NS,
         up_to: Position {
             epoch: 1,

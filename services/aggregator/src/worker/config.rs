@@ -11,8 +11,11 @@ pub struct WorkerConfig {
     pub max_announce_interval: Duration,
     /// How long changes wait before they are committed.
     pub commit_interval: Duration,
-    /// How long the log may be quiet before an advance is appended to it.
+    /// How long the log may be quiet before an advance is appended to it, while a window is open.
     pub advance_interval: Duration,
+    /// How long the log may be quiet before an advance is appended to it, while none is open: windows
+    /// without trades close as time passes.
+    pub idle_advance_interval: Duration,
     /// The number of bytes of records fetched at once.
     pub max_fetch_bytes: usize,
     /// The number of bytes of records that may be folded and not committed. While the store is
@@ -41,6 +44,7 @@ impl Default for WorkerConfig {
             max_announce_interval: Duration::from_millis(250),
             commit_interval: Duration::from_millis(500),
             advance_interval: Duration::from_secs(1),
+            idle_advance_interval: Duration::from_secs(60),
             max_fetch_bytes: 256 * 1024,
             max_uncommitted_bytes: 256 << 20,
             lag_alarm: Duration::from_secs(7 * 86_400 / 2),

@@ -4,7 +4,7 @@ use backend::Backend;
 use bytes::Bytes;
 use eventlog::{Log, NewRecord};
 use market::Instrument;
-use schemas::{Refold, TradesTopicRecord};
+use schemas::{RefoldResult, TradesTopicRecord};
 
 use super::role::PartitionWorker;
 
@@ -26,7 +26,7 @@ pub(super) async fn append_advance<B: Backend>(worker: &PartitionWorker<B>) {
 }
 
 /// Returns the record of a refold.
-pub(super) fn refold_record(instrument: &Instrument, refold: Refold) -> NewRecord {
+pub(super) fn refold_record(instrument: &Instrument, refold: RefoldResult) -> NewRecord {
     let key = Bytes::copy_from_slice(instrument.key().as_bytes());
     new_record(key, &TradesTopicRecord::Refold(Box::new(refold)))
 }

@@ -18,6 +18,7 @@ pub(super) struct SessionSchedule {
     next_announce_ns: u64,
     next_commit_ns: u64,
     next_advance_ns: u64,
+    next_idle_advance_ns: u64,
     next_refold_ns: u64,
     next_lag_ns: u64,
 }
@@ -35,6 +36,7 @@ impl SessionSchedule {
             next_announce_ns: now_ns,
             next_commit_ns: now_ns + duration_ns(config.commit_interval),
             next_advance_ns: now_ns + duration_ns(config.advance_interval),
+            next_idle_advance_ns: now_ns + duration_ns(config.idle_advance_interval),
             next_refold_ns: now_ns,
             next_lag_ns: now_ns,
             config,
@@ -63,7 +65,7 @@ impl SessionSchedule {
         )
     }
 
-    /// Returns whether an advance is due, and schedules the next if so.
+    /// Returns whether an advance is due while a window is open, and schedules the next if so.
     pub(super) fn reschedule_advance_if_due(&mut self, now_ns: u64) -> bool {
         reschedule_if_due(
             &mut self.next_advance_ns,
@@ -72,9 +74,19 @@ impl SessionSchedule {
         )
     }
 
-    /// Puts the advance off, because the log is not quiet.
+    /// Returns whether an advance is due although no window is open, and schedules the next if so.
+    pub(super) fn reschedule_idle_advance_if_due(&mut self, now_ns: u64) -> bool {
+        reschedule_if_due(
+            &mut self.next_idle_advance_ns,
+            now_ns,
+            self.config.idle_advance_interval,
+        )
+    }
+
+    /// Puts the advances off, because the log is not quiet.
     pub(super) fn postpone_advance(&mut self, now_ns: u64) {
         self.next_advance_ns = now_ns + duration_ns(self.config.advance_interval);
+        self.next_idle_advance_ns = now_ns + duration_ns(self.config.idle_advance_interval);
     }
 
     /// Returns whether the archiver is to be queried, and schedules the next query if so.

@@ -180,10 +180,16 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         Ok(ended.unwrap_or(SessionEnd::Stopped))
     }
 
-    /// Appends an advance if the log has been quiet and a window waits for time to pass.
+    /// Appends an advance if the log has been quiet and a window waits for time to pass, or, seldom,
+    /// if there are symbols: their windows without trades wait for it too.
     async fn append_advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
-        if self.schedule.reschedule_advance_if_due(now_ns) && self.core.time_can_close_windows() {
+        if !self.schedule.reschedule_advance_if_due(now_ns) {
+            return;
+        }
+        let is_waited_for = self.core.time_can_close_windows()
+            || (self.core.has_symbols() && self.schedule.reschedule_idle_advance_if_due(now_ns));
+        if is_waited_for {
             append_advance(self.worker).await;
         }
     }

@@ -2,7 +2,7 @@
 
 use backend::Backend;
 use market::{Bar, MINUTE_NS, VenueSettings};
-use schemas::Refold;
+use schemas::RefoldResult;
 use store::{StoreError, TickStore, load_excluded_ranges, trades_admitted_and_current};
 
 use super::role::WorkerStores;
@@ -15,7 +15,7 @@ pub(super) async fn fold_ticks<B: Backend>(
     partition: u32,
     request: &RefoldRequest,
     settings: &VenueSettings,
-) -> Result<Refold, StoreError> {
+) -> Result<RefoldResult, StoreError> {
     let (start_ns, up_to) = (request.start_ns, request.up_to);
     let end_ns = start_ns + MINUTE_NS;
     let mut ticks = stores
@@ -31,7 +31,7 @@ pub(super) async fn fold_ticks<B: Backend>(
         bar.merge(&one, settings.ties);
     }
     bar.admitted = admitted.count;
-    Ok(Refold {
+    Ok(RefoldResult {
         start_ns,
         up_to,
         bar,

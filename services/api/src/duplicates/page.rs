@@ -4,7 +4,7 @@ use market::HOUR_NS;
 use store::{BarReader, DuplicateComparison, DuplicateTick, StoreError, TickStore};
 
 use super::request::{ListDuplicatesRequest, NextDuplicate};
-use super::source::{FoldedDuplicateReader, ReadTicks};
+use super::source::{DuplicatePageSource, ReadTicks};
 use crate::trades::TimeSlices;
 
 /// The number of ticks that one read should return.
@@ -25,7 +25,7 @@ pub(super) struct DuplicatePage {
 
 /// Returns the requested duplicates, the oldest ones of the range.
 pub(super) async fn duplicate_page<R: BarReader, T: TickStore>(
-    source: &FoldedDuplicateReader<'_, R, T>,
+    source: &DuplicatePageSource<'_, R, T>,
     request: &ListDuplicatesRequest,
 ) -> Result<DuplicatePage, StoreError> {
     let mut page = DuplicatePage::default();
@@ -63,7 +63,7 @@ pub(super) async fn duplicate_page<R: BarReader, T: TickStore>(
 /// full before.
 async fn append_duplicates<R: BarReader, T: TickStore>(
     duplicates: &mut Vec<DuplicateTick>,
-    source: &FoldedDuplicateReader<'_, R, T>,
+    source: &DuplicatePageSource<'_, R, T>,
     request: &ListDuplicatesRequest,
     read: &ReadTicks,
 ) -> Result<Option<NextDuplicate>, StoreError> {

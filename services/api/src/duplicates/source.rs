@@ -10,7 +10,7 @@ use store::{
 const OFFSETS_PER_READ: u64 = 1 << 20;
 
 /// The duplicates of one instrument, up to the position that fold and archive had both reached.
-pub(super) struct FoldedDuplicateReader<'a, R, T> {
+pub(super) struct DuplicatePageSource<'a, R, T> {
     finder: FirstDeliveryFinder<'a, R, T>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct ReadTicks {
     counted: Vec<Tick>,
 }
 
-impl<'a, R: BarReader, T: TickStore> FoldedDuplicateReader<'a, R, T> {
+impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
     /// Loads the positions of fold and archive. Ticks at or after the lower one are not listed:
     /// either no verdict on them or not all of them are stored.
     pub(super) async fn open(

@@ -26,22 +26,22 @@ pub(super) struct ListGapsRequest {
 
 /// The key of an id set without its venue: symbol, scope, bucket.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct VenuelessIdSetKey(String, String, i64);
+struct CursorIdSetKey(String, String, i64);
 
 /// Where a page ended.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct GapCursor {
     /// The last id set all of whose gaps were listed.
-    finished_set: Option<VenuelessIdSetKey>,
+    finished_set: Option<CursorIdSetKey>,
     /// The last listed gap: its id set and its first number.
-    last_gap: Option<(VenuelessIdSetKey, u64)>,
+    last_gap: Option<(CursorIdSetKey, u64)>,
 }
 
 impl CursorPosition for GapCursor {
     fn is_plausible(&self) -> bool {
         let last_set = self.last_gap.as_ref().map(|(set, _)| set);
         let mut sets = self.finished_set.iter().chain(last_set);
-        sets.all(VenuelessIdSetKey::is_plausible)
+        sets.all(CursorIdSetKey::is_plausible)
     }
 }
 
@@ -79,10 +79,10 @@ pub(super) async fn gap_page<R: BarReader>(
         };
         let sets = bars.id_ranges(&query).await?;
         for (key, ranges) in &sets {
-            let set_key = VenuelessIdSetKey::from_id_set_key(key);
+            let set_key = CursorIdSetKey::from_id_set_key(key);
             for (first, last) in gaps_between(ranges) {
                 let is_listed =
-                    |(set, listed): &(VenuelessIdSetKey, u64)| *set == set_key && first <= *listed;
+                    |(set, listed): &(CursorIdSetKey, u64)| *set == set_key && first <= *listed;
                 if cursor.last_gap.as_ref().is_some_and(is_listed) {
                     continue;
                 }
@@ -125,7 +125,7 @@ fn gap_json(key: &IdSetKey, first: u64, last: u64) -> IdGapJson {
     }
 }
 
-impl VenuelessIdSetKey {
+impl CursorIdSetKey {
     /// Returns whether the symbol is legal, and the scope can be that of a set: one of the venue's,
     /// or a longer one of a sender.
     fn is_plausible(&self) -> bool {

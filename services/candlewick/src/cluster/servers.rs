@@ -55,7 +55,7 @@ pub(super) struct ServerConnector {
 }
 
 /// A client of Kafka, and the guard that the appends to all topics share.
-pub(super) struct GuardedKafkaClient {
+pub(super) struct KafkaConnection {
     pub(super) kafka: KafkaClient,
     pub(super) topic_names: TopicNames,
     pub(super) guard: ServerGuard<SystemClock>,
@@ -137,9 +137,9 @@ impl ServerConnector {
         &self,
         config: &KafkaConfig,
         topic_names: &TopicNames,
-    ) -> anyhow::Result<GuardedKafkaClient> {
+    ) -> anyhow::Result<KafkaConnection> {
         let health = DependencyHealthReporter::Required(self.register_component(KAFKA));
-        Ok(GuardedKafkaClient {
+        Ok(KafkaConnection {
             kafka: KafkaClient::connect(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),

@@ -10,9 +10,7 @@ use host::HealthComponent;
 use kafka::{KafkaTopic, TopicRight};
 use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
-use super::servers::{
-    GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_permanent,
-};
+use super::servers::{GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_permanent};
 use super::topic_database::{BindError, BindingRefusal, check_not_bound_elsewhere};
 
 /// How long the end of the process waits for the brokers to acknowledge appended records.
@@ -66,7 +64,7 @@ pub(super) enum EpochSource<'a> {
 /// process is stopped first.
 pub(super) async fn open_topic(
     connector: &ServerConnector,
-    connection: &GuardedKafkaClient,
+    connection: &KafkaConnection,
     name: &'static str,
     role_rights: &RoleRights,
     epoch_source: EpochSource<'_>,

@@ -53,7 +53,7 @@ proptest! {
             .flat_map(|tenths| feed.generate_trades_until(START_NS + tenths * SECOND_NS / 10))
             .collect();
         for (_, trade) in &trades {
-            prop_assert_eq!(market::validate_trade(trade, trade.time_ns), Ok(()));
+            prop_assert_eq!(market::validate_trade_of_any_venue(trade, trade.time_ns), Ok(()));
             prop_assert_eq!(SyntheticFeed::venue_settings().validate_trade(trade), Ok(()));
         }
         for (symbol, trades) in group_by_symbol(&trades) {

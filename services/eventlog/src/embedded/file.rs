@@ -10,7 +10,7 @@ use super::blob::{MalformedBlob, RecordBlob};
 use super::database::{BLOBS, DatabaseFailure, catch_panics, open_database};
 use super::disk::SyncFailureState;
 use super::identity::FileIdentity;
-use super::partition::{OldestBlob, PartitionExtent};
+use super::partition::{OldestRecordBlob, PartitionExtent};
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
 
@@ -182,7 +182,7 @@ fn read_extents(
             None => oldest.clone(),
         };
         Ok(PartitionExtent {
-            oldest: Some(OldestBlob::from(&oldest)),
+            oldest: Some(OldestRecordBlob::from(&oldest)),
             end: newest.end,
             last_append_ns: Some(newest.append_time_ns),
             total_bytes: newest.total_bytes,

@@ -13,7 +13,7 @@ use crate::record::{Offset, PartitionId};
 
 /// The oldest blob of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct OldestBlob {
+pub(super) struct OldestRecordBlob {
     /// The offset of its first record.
     pub(super) first: Offset,
     /// The offset of its last record, which is its key in the file.
@@ -24,7 +24,7 @@ pub(super) struct OldestBlob {
     pub(super) dropped_bytes: u64,
 }
 
-impl From<&RecordBlob> for OldestBlob {
+impl From<&RecordBlob> for OldestRecordBlob {
     fn from(blob: &RecordBlob) -> Self {
         Self {
             first: blob.first,
@@ -39,7 +39,7 @@ impl From<&RecordBlob> for OldestBlob {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct PartitionExtent {
     /// The oldest blob, if there is one.
-    pub(super) oldest: Option<OldestBlob>,
+    pub(super) oldest: Option<OldestRecordBlob>,
     /// One past the offset of the last record.
     pub(super) end: Offset,
     /// The append time of the last record, in UTC nanoseconds.
@@ -181,7 +181,10 @@ impl EmbeddedPartition {
     pub(super) fn publish(&self, blobs: Vec<RecordBlob>, max_recent_bytes: usize) {
         let mut state = self.lock_state_for_writing();
         for blob in blobs {
-            state.extent.oldest.get_or_insert(OldestBlob::from(&blob));
+            state
+                .extent
+                .oldest
+                .get_or_insert(OldestRecordBlob::from(&blob));
             state.extent.end = blob.end;
             state.extent.last_append_ns = Some(blob.append_time_ns);
             state.extent.total_bytes = blob.total_bytes;
@@ -213,7 +216,7 @@ impl EmbeddedPartition {
     }
 
     /// Makes `oldest` the oldest blob, because the blobs before it were dropped from the file.
-    pub(super) fn set_oldest_after_drop(&self, oldest: OldestBlob) {
+    pub(super) fn set_oldest_after_drop(&self, oldest: OldestRecordBlob) {
         let mut state = self.lock_state_for_writing();
         state.extent.oldest = Some(oldest);
         while state

@@ -6,7 +6,7 @@ use redb::ReadableTable;
 use super::blob::RecordBlob;
 use super::database::DatabaseFailure;
 use super::options::RetentionLimits;
-use super::partition::{EmbeddedPartition, OldestBlob, PartitionExtent};
+use super::partition::{EmbeddedPartition, OldestRecordBlob, PartitionExtent};
 use super::topic::EmbeddedTopic;
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
@@ -44,8 +44,8 @@ impl SweptPartition {
 
     /// Returns the oldest blob if consumers have processed all of it. The newest blob of a
     /// partition is never dropped, because it holds the end of the partition.
-    fn droppable_blob(&self) -> Option<OldestBlob> {
-        let is_droppable = |oldest: &OldestBlob| {
+    fn droppable_blob(&self) -> Option<OldestRecordBlob> {
+        let is_droppable = |oldest: &OldestRecordBlob| {
             oldest.last < self.droppable_before && oldest.last + 1 < self.extent.end
         };
         self.extent.oldest.filter(is_droppable)
@@ -102,9 +102,9 @@ pub(super) fn drop_expired_blobs(
     )
 }
 
-fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestBlob, DatabaseFailure> {
+fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestRecordBlob, DatabaseFailure> {
     let blob = RecordBlob::parse(last, Bytes::copy_from_slice(value))?;
-    Ok(OldestBlob::from(&blob))
+    Ok(OldestRecordBlob::from(&blob))
 }
 
 /// Returns the index of the partition whose oldest blob is dropped next, or `None` if nothing has

@@ -15,7 +15,7 @@ pub enum GroupEvent {
         /// The partitions.
         partitions: Vec<PartitionId>,
         /// The group waits until this is dropped, at most for the drain timeout.
-        drained: DrainGuard,
+        drained: RevokedPartitionsGuard,
     },
     /// These partitions already belong to other members, because the group considered this member
     /// dead. The receiver drops its work on them; the store fences later commits.
@@ -35,12 +35,12 @@ pub enum GroupEvent {
 
 /// Keeps revoked partitions from being moved. Dropping it reports that they are drained.
 #[derive(Debug)]
-pub struct DrainGuard {
+pub struct RevokedPartitionsGuard {
     #[expect(dead_code, reason = "the group waits until it is dropped")]
     sender: SyncSender<()>,
 }
 
-impl DrainGuard {
+impl RevokedPartitionsGuard {
     /// Returns a guard whose drop disconnects the receiver of `sender`.
     pub(super) fn new(sender: SyncSender<()>) -> Self {
         Self { sender }

@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use tokio::sync::mpsc;
 
-use super::event::{DrainGuard, GroupEvent};
+use super::event::{GroupEvent, RevokedPartitionsGuard};
 use super::requests::MemberRequests;
 use crate::callbacks::{forward_log_line, log_client_error};
 use crate::config::KafkaConfig;
@@ -165,7 +165,7 @@ impl MemberCallbacks {
         let (sender, receiver) = sync_channel(0);
         self.send_event(GroupEvent::Revoked {
             partitions: partitions.to_vec(),
-            drained: DrainGuard::new(sender),
+            drained: RevokedPartitionsGuard::new(sender),
         });
         if receiver.recv_timeout(self.drain_timeout) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!(

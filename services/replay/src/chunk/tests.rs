@@ -37,7 +37,7 @@ fn a_chunk_holds_each_trade_once_under_its_venue_and_symbol() {
     }
     let chunk = builder.finish_chunk(&table, 99).unwrap();
     assert_eq!(
-        (chunk.sequence, chunk.bytes_read, builder.len()),
+        (chunk.sequence, chunk.bytes_read, builder.trade_count()),
         (0, 99, 0)
     );
     let mut read = Vec::new();

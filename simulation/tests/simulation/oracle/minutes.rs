@@ -7,7 +7,7 @@ use market::{
     Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, TieOrder,
     Trade, Window,
 };
-use schemas::{LeftOut, Refold, Repair};
+use schemas::{LeftOut, RefoldResult, Repair};
 
 use super::{
     CountedAmendment, CountedTrade, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into,
@@ -160,7 +160,7 @@ impl Oracle {
         outcome
     }
 
-    pub(super) fn apply_refold(&mut self, record: &Record, refold: &Refold) -> RecordOutcome {
+    pub(super) fn apply_refold(&mut self, record: &Record, refold: &RefoldResult) -> RecordOutcome {
         let found = self.instrument(record);
         let Some(instrument) = found.filter(|found| self.settings(found).is_some()) else {
             return self.reject(record, RecordOutcome::NotATick);

@@ -4,7 +4,7 @@ use eventlog::NewRecord;
 use market::{
     Amendment, AmendmentKind, Bar, Instrument, MINUTE_NS, Position, Side, Trade, TradeId,
 };
-use schemas::{Refold, Repair, TradesTopicRecord};
+use schemas::{RefoldResult, Repair, TradesTopicRecord};
 
 use super::{ProducerRecordGenerator, encode_record, partition_of_key, random_decimal};
 
@@ -103,7 +103,7 @@ impl ProducerRecordGenerator {
         let record = if self.random.one_in(3) {
             // Far behind the end of the log, where no mark is.
             let offset = 1_000_000 + self.random.below(300);
-            TradesTopicRecord::Refold(Box::new(Refold {
+            TradesTopicRecord::Refold(Box::new(RefoldResult {
                 start_ns: minute_ns,
                 up_to: Position {
                     epoch: self.epoch,

@@ -203,7 +203,7 @@ impl BarsInMemory {
 
     /// Returns the number of trades that a window has counted, those cancelled included, or `None`
     /// if it has no bar. A closed window has to be in memory.
-    pub(crate) fn admitted_count(&self, window: Window) -> Option<u64> {
+    pub(crate) fn admitted_count_if_bar_exists(&self, window: Window) -> Option<u64> {
         let row = self.cached.get(&window)?.row.as_ref()?;
         Some(row.bar.admitted)
     }

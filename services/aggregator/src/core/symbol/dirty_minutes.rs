@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use market::{Bar, Instrument, Position, TieOrder};
-use schemas::Refold;
+use schemas::RefoldResult;
 use store::{DirtyMinuteChange, RefoldMark};
 
 /// The dirty minutes of one symbol, by their starts.
@@ -68,7 +68,7 @@ impl DirtyMinutes {
     }
 
     /// Returns whether a refold matches the mark of its minute; if not, it is stale.
-    pub(crate) fn matches_mark(&self, refold: &Refold) -> bool {
+    pub(crate) fn matches_mark(&self, refold: &RefoldResult) -> bool {
         let minute = self.minutes.get(&refold.start_ns);
         minute.is_some_and(|minute| minute.mark.up_to == refold.up_to)
     }

@@ -3,7 +3,7 @@
 use market::{
     BarRow, HORIZON_NS, Instrument, Interval, Position, TieOrder, Trade, VenueSettings, Window,
 };
-use schemas::Refold;
+use schemas::RefoldResult;
 use store::{PartitionTransaction, RefoldMark, SymbolRow};
 
 use super::bars_in_memory::{BarsInMemory, RefoldedMinute};
@@ -116,7 +116,7 @@ impl SymbolBars {
 
     /// Returns whether a window has a bar. A closed window has to be in memory.
     pub(crate) fn has_bar(&self, window: Window) -> bool {
-        self.windows.admitted_count(window).is_some()
+        self.windows.admitted_count_if_bar_exists(window).is_some()
     }
 
     /// Returns whether the record is within the horizon of the current minute's hour.
@@ -262,14 +262,14 @@ impl SymbolBars {
 
     /// Returns whether the minute of a refold is dirty with the same mark; if not, the refold is
     /// stale.
-    pub(crate) fn matches_refold_mark(&self, refold: &Refold) -> bool {
+    pub(crate) fn matches_refold_mark(&self, refold: &RefoldResult) -> bool {
         self.dirty.matches_mark(refold)
     }
 
     /// Returns the windows that a refold needs and that have to be loaded.
     pub(crate) fn windows_missing_for_refold(
         &mut self,
-        refold: &Refold,
+        refold: &RefoldResult,
         generation: u64,
     ) -> Vec<Window> {
         let closed_until_ns = self.clock.closed_until_ns();
@@ -280,14 +280,14 @@ impl SymbolBars {
     /// Replaces a dirty minute by the bar of a refold and the trades that came later, and the
     /// longer windows that contain it. Refuses the refold if it was folded from another number of
     /// trades than the minute has counted.
-    pub(crate) fn apply_refold(&mut self, refold: &Refold, at: AppliedAt) -> RefoldOutcome {
+    pub(crate) fn apply_refold(&mut self, refold: &RefoldResult, at: AppliedAt) -> RefoldOutcome {
         if !self.dirty.matches_mark(refold) {
             return RefoldOutcome::Stale;
         }
         self.merge_accumulator_into_bars(at);
         let mark = self.dirty.take_mark(refold.start_ns);
         let window = Interval::M1.window_containing(refold.start_ns);
-        let counted = self.windows.admitted_count(window);
+        let counted = self.windows.admitted_count_if_bar_exists(window);
         let mut bar = refold.bar.clone();
         if let Some(later) = &mark.later_bar {
             bar.merge(later, self.ties);
@@ -322,7 +322,7 @@ impl SymbolBars {
 
     /// Leaves out a refold whose result cannot be stored. Returns whether its minute was dirty with
     /// the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &Refold) -> bool {
+    pub(crate) fn leave_out_refold(&mut self, refold: &RefoldResult) -> bool {
         let is_dirty = self.dirty.matches_mark(refold);
         if is_dirty {
             self.dirty.take_mark(refold.start_ns);
