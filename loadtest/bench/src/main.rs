@@ -43,8 +43,8 @@ struct BenchArgs {
     /// Only the parts in memory: fold, encode, decode
     #[arg(long)]
     parts_only: bool,
-    /// Only unique ids: fold so many millions, 100,000 in each second of the log, print the memory
-    /// after each of its minutes, then load them. An hour has 360
+    /// Only unique ids: fold N million of them, 100,000 in each second of the log; print the memory
+    /// after each minute of the log; then load all ids. An hour of the log has 360 million
     #[arg(long, value_name = "N", conflicts_with = "parts_only")]
     ids: Option<u64>,
     /// How much memory these ids may use, in bytes

@@ -136,7 +136,7 @@ impl Oracle {
             }
             TradesTopicRecord::SettingCopy(venue, declared) => {
                 let declared_at = declared.declared_at;
-                if at.partition == SETTINGS_PARTITION || declared_at.epoch > at.epoch {
+                if at.partition == SETTINGS_PARTITION || declared_at.epoch != at.epoch {
                     return Err(RejectReason::Misrouted);
                 }
                 let known = carried.declared_at.get(venue.as_str());

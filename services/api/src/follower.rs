@@ -121,6 +121,13 @@ impl<B: Backend> BarUpdatesFollower<B> {
         }
     }
 
+    /// Requires that settings are read again, if this partition announces them.
+    fn require_reads_of_settings(&self) {
+        if self.partition == SETTINGS_PARTITION {
+            self.settings.require_reads();
+        }
+    }
+
     /// Waits until the next attempt is due after a failure, and then for the next update.
     async fn wait_until_readable(
         &self,
@@ -155,7 +162,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         self.hub
             .clear_partition_and_restart_at(self.partition, next_offset);
         // Those that were announced before are in the store.
-        self.settings.forget_all();
+        self.require_reads_of_settings();
         let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
@@ -257,7 +264,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
             .is_some_and(|offset| stored_offset >= Some(offset))
         {
             state.missed_before = None;
-            self.settings.forget_all();
+            self.require_reads_of_settings();
             self.hub.require_snapshots(self.partition);
         }
     }
@@ -356,7 +363,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         self.health.not_ready(reason);
         self.hub
             .clear_partition_and_restart_at(self.partition, offset);
-        self.settings.forget_all();
+        self.require_reads_of_settings();
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

@@ -9,8 +9,8 @@ use store::EpochEnds;
 /// The settings of venues that every partition of the log holds, as far as this process knows them.
 /// Clones share them.
 ///
-/// Later settings replace earlier ones, in whatever order they become known: from a declaration of
-/// this process, from an announcement in `bar-updates`, or from the store.
+/// They become known by a declaration of this process, by an announcement in `bar-updates`, or from
+/// the store. Those with the later position count, even if they become known first.
 #[derive(Debug, Clone, Default)]
 pub struct KnownSettings(Arc<RwLock<KnownVenues>>);
 
@@ -19,7 +19,7 @@ struct KnownVenues {
     by_name: HashMap<Box<str>, KnownVenue>,
     /// Where the earlier epochs of the partition that orders changes ended.
     epoch_ends: EpochEnds,
-    /// The number of times that everything was forgotten.
+    /// The number of times that reads were required.
     generation: u64,
 }
 
@@ -30,6 +30,8 @@ struct KnownVenue {
     /// Whether the store was read, or the log. An announcement alone may be of a worker that lags:
     /// later settings may be stored already.
     was_read: bool,
+    /// Whether every partition has acknowledged settings of this venue.
+    is_everywhere: bool,
 }
 
 /// A moment before settings are read from the store or the log.
@@ -47,32 +49,52 @@ impl KnownSettings {
         found.map(|found| found.declared)
     }
 
+    /// Returns the settings of a venue if every partition has acknowledged settings of it, of which
+    /// those of other processes may be missing.
+    pub(crate) fn acknowledged(&self, venue: &Venue) -> Option<DeclaredSettings> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let found = known.by_name.get(venue.as_str());
+        let found = found.filter(|found| found.is_everywhere);
+        found.map(|found| found.declared)
+    }
+
     /// Adds settings that the fold has announced, unless later ones are known. Those of an epoch that
     /// has ended do not count: the next one began with what is stored, which may be of a change that
     /// was not announced, or not of one that was.
     pub fn insert_announced(&self, venue: &Venue, declared: DeclaredSettings) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let epoch = declared.declared_at.epoch;
-        if known.epoch_ends.iter().all(|end| end.epoch != epoch) {
-            known.insert_if_later(venue, declared, false);
+        if !known.has_ended(declared.declared_at.epoch) {
+            let is_everywhere = false;
+            known.insert_if_later(
+                venue,
+                KnownVenue {
+                    declared,
+                    was_read: false,
+                    is_everywhere,
+                },
+            );
         }
     }
 
-    /// Sets where the earlier epochs of the partition that orders changes ended, and forgets
-    /// everything if that is news: a new epoch begins with the settings that are stored.
+    /// Sets where the earlier epochs of the partition that orders changes ended. If that is news,
+    /// everything has to be read again, and changes of these epochs are forgotten: a new epoch begins
+    /// with the settings that are stored.
     pub fn set_epoch_ends(&self, ends: &EpochEnds) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.epoch_ends != *ends {
             known.epoch_ends = ends.clone();
-            known.forget_all();
+            let has_ended = |epoch| ends.iter().any(|end| end.epoch == epoch);
+            let by_name = &mut known.by_name;
+            by_name.retain(|_, known| !has_ended(known.declared.declared_at.epoch));
+            known.require_reads();
         }
     }
 
-    /// Forgets everything, because announcements may have been missed: settings are read from the
-    /// store again when they are needed.
-    pub fn forget_all(&self) {
+    /// Requires that settings are read from the store again when they are needed, because
+    /// announcements may have been missed.
+    pub fn require_reads(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.forget_all();
+        known.require_reads();
     }
 
     /// Returns the number of venues whose settings are known.
@@ -90,9 +112,9 @@ impl KnownSettings {
         }
     }
 
-    /// Adds settings that were read from the store or the log since `before`, unless later ones are known. If
-    /// everything was forgotten meanwhile they may be older than a missed announcement, and are not
-    /// kept.
+    /// Adds settings that every partition has, and that were read from the store or the log since
+    /// `before`, unless later ones are known. If reads were required meanwhile they may be older than a
+    /// missed announcement, and are read again when they are needed.
     pub fn insert_read(
         &self,
         venue: &Venue,
@@ -100,30 +122,38 @@ impl KnownSettings {
         before: BeforeRead,
     ) -> DeclaredSettings {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        match known.generation == before.generation {
-            true => known.insert_if_later(venue, declared, true),
-            false => declared,
+        let was_read = known.generation == before.generation;
+        if !was_read && known.has_ended(declared.declared_at.epoch) {
+            return declared;
         }
+        let found = KnownVenue {
+            declared,
+            was_read,
+            is_everywhere: true,
+        };
+        known.insert_if_later(venue, found)
     }
 }
 
 impl KnownVenues {
-    fn forget_all(&mut self) {
-        self.by_name.clear();
+    /// What was announced stays known: it may not be stored yet when the store is read next.
+    fn require_reads(&mut self) {
+        self.by_name
+            .values_mut()
+            .for_each(|known| known.was_read = false);
         self.generation += 1;
     }
 
-    fn insert_if_later(
-        &mut self,
-        venue: &Venue,
-        declared: DeclaredSettings,
-        was_read: bool,
-    ) -> DeclaredSettings {
-        let found = KnownVenue { declared, was_read };
+    fn has_ended(&self, epoch: u64) -> bool {
+        self.epoch_ends.iter().any(|end| end.epoch == epoch)
+    }
+
+    fn insert_if_later(&mut self, venue: &Venue, found: KnownVenue) -> DeclaredSettings {
         let known = self.by_name.entry(venue.as_str().into()).or_insert(found);
-        known.was_read |= was_read;
-        if known.declared.declared_at < declared.declared_at {
-            known.declared = declared;
+        known.was_read |= found.was_read;
+        known.is_everywhere |= found.is_everywhere;
+        if known.declared.declared_at < found.declared.declared_at {
+            known.declared = found.declared;
         }
         known.declared
     }
@@ -174,7 +204,7 @@ mod tests {
         assert_eq!(known.get("v"), None);
         // Another partition may have had a copy of a later change, with which the next epoch began.
         known.insert_read(&venue, declared(8), known.before_read());
-        known.forget_all();
+        known.require_reads();
         // The announcements are read once more.
         known.insert_announced(&venue, declared(5));
         known.insert_announced(&venue, declared(9));
@@ -188,14 +218,43 @@ mod tests {
     }
 
     #[test]
-    fn what_was_read_before_announcements_were_missed_is_not_kept() {
+    fn an_announcement_that_is_not_stored_yet_counts_after_reads_were_required() {
+        let venue: Venue = "v".parse().unwrap();
+        let known = KnownSettings::default();
+        known.insert_announced(&venue, declared(7));
+        known.require_reads();
+        assert_eq!(known.get("v"), None);
+        known.insert_read(&venue, declared(5), known.before_read());
+        assert_eq!(known.get("v"), Some(declared(7)));
+    }
+
+    #[test]
+    fn what_was_read_before_announcements_were_missed_is_read_again() {
         let venue: Venue = "v".parse().unwrap();
         let known = KnownSettings::default();
         let before = known.before_read();
-        known.forget_all();
+        known.require_reads();
         let found = known.insert_read(&venue, declared(1), before);
         assert_eq!((found, known.get("v")), (declared(1), None));
+        // All partitions have them, whatever was missed.
+        assert_eq!(known.acknowledged(&venue), Some(declared(1)));
         known.insert_read(&venue, declared(2), known.before_read());
         assert_eq!(known.get("v"), Some(declared(2)));
+    }
+
+    #[test]
+    fn only_what_was_read_is_acknowledged_and_not_what_was_read_of_an_ended_epoch() {
+        let venue: Venue = "v".parse().unwrap();
+        let known = KnownSettings::default();
+        known.insert_announced(&venue, declared(3));
+        assert_eq!(known.acknowledged(&venue), None);
+        let before = known.before_read();
+        let end = Position {
+            epoch: 1,
+            offset: 7,
+        };
+        known.set_epoch_ends(&EpochEnds::new(vec![end]));
+        known.insert_read(&venue, declared(8), before);
+        assert_eq!(known.acknowledged(&venue), None);
     }
 }

@@ -5,6 +5,7 @@
 //! Edits, cancels and repairs are appended in the same way.
 
 mod amend;
+mod declare;
 mod error;
 mod known_settings;
 mod metrics;

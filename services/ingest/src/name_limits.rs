@@ -3,16 +3,19 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use clock::Clock;
+use clock::{Clock, duration_ns};
 use hashbrown::HashSet;
 use market::Instrument;
 use store::{BarReader, StoreError, SymbolQuery};
 use tokio::sync::Mutex;
 
-/// How long a number of stored symbols counts as known.
-const RECOUNT_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a list of all symbols counts as known.
-const RELIST_INTERVAL: Duration = Duration::from_secs(10);
+/// The time between two lists of all symbols, which is also how long a new symbol may be refused
+/// although another process has accepted it.
+const LIST_INTERVAL: Duration = Duration::from_secs(10);
+/// The time after which a read that failed is tried again.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of symbols of one call that are looked up one by one.
+const MAX_LOOKUPS: usize = 16;
 /// The number of symbols that are listed at once.
 const PAGE_SYMBOLS: u32 = 10_000;
 
@@ -49,12 +52,13 @@ pub(crate) struct AcceptedSymbols {
 
 #[derive(Debug, Default)]
 struct SymbolCounts {
-    /// The number of stored symbols, and when it was read, in monotonic nanoseconds.
-    stored: Option<(usize, u64)>,
+    /// The number of symbols that were stored when they were last counted or listed.
+    stored: Option<usize>,
     /// The number of symbols that were accepted since.
     accepted_since: usize,
-    /// When all symbols were listed, in monotonic nanoseconds.
-    listed_ns: Option<u64>,
+    /// When the symbols may be counted and listed again, in monotonic nanoseconds.
+    next_count_ns: u64,
+    next_list_ns: u64,
 }
 
 impl AcceptedSymbols {
@@ -66,35 +70,48 @@ impl AcceptedSymbols {
         }
     }
 
+    /// Returns whether an instrument is known to exist.
+    pub(crate) fn is_known(&self, instrument: &Instrument) -> bool {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.contains(instrument.key())
+    }
+
     /// Accepts instruments as long as there may be more. Returns of each whether it is accepted;
-    /// an instrument that exists always is.
+    /// one that exists always is.
     ///
-    /// The store is read only if one of the instruments is new to the process. While it fails, only
-    /// what the process itself has accepted counts: trades are taken while the store is away.
+    /// The store is read only if one of the instruments is new to the process. While it fails,
+    /// symbols are accepted as long as those that are known leave room.
+    ///
+    /// # Errors
+    /// The error of the store if there is no room, and it is unknown whether an instrument exists.
     pub(crate) async fn accept<C: Clock>(
         &self,
         instruments: &[&Instrument],
         reader: &impl BarReader,
         clock: &C,
-    ) -> Vec<bool> {
-        if self.count_unknown(instruments) == 0 {
-            return vec![true; instruments.len()];
+    ) -> Result<Vec<bool>, StoreError> {
+        if self.unknown_of(instruments).is_empty() {
+            return Ok(vec![true; instruments.len()]);
         }
         let mut counts = self.counts.lock().await;
-        let unknown = self.count_unknown(instruments);
-        if counts.stored.is_none() || !self.has_room_for(unknown, &counts) {
-            log_error(counts.recount_if_due(reader, clock).await);
+        counts.count_if_due(reader, clock).await;
+        let mut found = Ok(());
+        if !self.has_room_for(self.unknown_of(instruments).len(), &counts) {
+            found = self
+                .find_stored(instruments, &mut counts, reader, clock)
+                .await;
         }
-        if !self.has_room_for(unknown, &counts) {
-            log_error(self.list_if_due(&mut counts, reader, clock).await);
+        let accepted = self.accept_known_and_room(instruments, &mut counts);
+        match accepted.contains(&false) {
+            true => found.map(|()| accepted),
+            false => Ok(accepted),
         }
-        self.accept_known_and_room(instruments, &mut counts)
     }
 
-    fn count_unknown(&self, instruments: &[&Instrument]) -> usize {
+    fn unknown_of<'a>(&self, instruments: &[&'a Instrument]) -> Vec<&'a Instrument> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let unknown = instruments.iter().filter(|one| !keys.contains(one.key()));
-        unknown.count()
+        let all = instruments.iter().copied();
+        all.filter(|one| !keys.contains(one.key())).collect()
     }
 
     fn has_room_for(&self, more: usize, counts: &SymbolCounts) -> bool {
@@ -102,17 +119,38 @@ impl AcceptedSymbols {
         counts.estimate(keys.len()).saturating_add(more) <= self.limit
     }
 
-    /// Reads which symbols are stored, page by page, unless that was done a short while ago.
-    async fn list_if_due<C: Clock>(
+    /// Finds which instruments are stored: by a list of all symbols, unless that was read a short
+    /// while ago, and one by one if few are left.
+    async fn find_stored<C: Clock>(
         &self,
+        instruments: &[&Instrument],
         counts: &mut SymbolCounts,
         reader: &impl BarReader,
         clock: &C,
     ) -> Result<(), StoreError> {
         let now_ns = clock.monotonic_ns();
-        if is_recent(counts.listed_ns, RELIST_INTERVAL, now_ns) {
+        if now_ns >= counts.next_list_ns {
+            counts.next_list_ns = now_ns + duration_ns(RETRY_INTERVAL);
+            self.list(reader).await?;
+            counts.next_list_ns = now_ns + duration_ns(LIST_INTERVAL);
+            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            counts.stored = Some(keys.len());
+            counts.accepted_since = 0;
+        }
+        let unknown = self.unknown_of(instruments);
+        if unknown.len() > MAX_LOOKUPS {
             return Ok(());
         }
+        for instrument in unknown {
+            if reader.symbol(instrument).await?.is_some() {
+                self.insert(instrument);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads which symbols are stored, page by page.
+    async fn list(&self, reader: &impl BarReader) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let query = SymbolQuery {
@@ -121,17 +159,19 @@ impl AcceptedSymbols {
                 limit: PAGE_SYMBOLS,
             };
             let rows = reader.symbols(&query).await?;
-            let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
             for row in &rows {
-                keys.insert(row.instrument.key().into());
+                self.insert(&row.instrument);
+            }
+            if rows.len() < PAGE_SYMBOLS as usize {
+                return Ok(());
             }
             after = rows.last().map(|row| row.instrument.clone());
-            if rows.len() < PAGE_SYMBOLS as usize {
-                break;
-            }
         }
-        counts.listed_ns = Some(now_ns);
-        Ok(())
+    }
+
+    fn insert(&self, instrument: &Instrument) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(instrument.key().into());
     }
 
     fn accept_known_and_room(
@@ -159,32 +199,21 @@ impl SymbolCounts {
     /// Returns the greatest number of symbols that there can be, where `known` are known to the
     /// process, as far as the store could be read.
     fn estimate(&self, known: usize) -> usize {
-        // Those that were accepted since may have been stored before.
-        let stored = self.stored.map_or(0, |(stored, _)| stored);
+        // Those that were accepted since may have been stored before, or by another process.
+        let stored = self.stored.unwrap_or_default();
         known.max(stored.saturating_add(self.accepted_since))
     }
 
-    async fn recount_if_due<C: Clock>(
-        &mut self,
-        reader: &impl BarReader,
-        clock: &C,
-    ) -> Result<(), StoreError> {
+    /// Counts the stored symbols, unless they were counted or that has failed a short while ago.
+    async fn count_if_due<C: Clock>(&mut self, reader: &impl BarReader, clock: &C) {
         let now_ns = clock.monotonic_ns();
-        let counted_ns = self.stored.map(|(_, counted_ns)| counted_ns);
-        if !is_recent(counted_ns, RECOUNT_INTERVAL, now_ns) {
-            self.stored = Some((reader.symbol_count().await?, now_ns));
-            self.accepted_since = 0;
+        if self.stored.is_some() || now_ns < self.next_count_ns {
+            return;
         }
-        Ok(())
-    }
-}
-
-fn is_recent(then_ns: Option<u64>, interval: Duration, now_ns: u64) -> bool {
-    then_ns.is_some_and(|then_ns| u128::from(now_ns.saturating_sub(then_ns)) < interval.as_nanos())
-}
-
-fn log_error(result: Result<(), StoreError>) {
-    if let Err(error) = result {
-        tracing::debug!(%error, "the stored symbols are not counted");
+        self.next_count_ns = now_ns + duration_ns(RETRY_INTERVAL);
+        match reader.symbol_count().await {
+            Ok(count) => self.stored = Some(count),
+            Err(error) => tracing::warn!(%error, "the stored symbols cannot be counted"),
+        }
     }
 }

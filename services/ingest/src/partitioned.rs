@@ -77,12 +77,7 @@ pub(crate) fn validate_and_partition_trades(
     buffers.resize_with(partitions as usize, PartitionRecordsBuilder::default);
     for (index, ((_, trade), route_index)) in trades.iter().zip(route_indexes).enumerate() {
         let route = &routes[*route_index as usize];
-        let checked = route
-            .refusal
-            .map_or(Ok(()), Err)
-            .and_then(|()| market::validate_trade_of_any_venue(trade, now_ns))
-            .and_then(|()| route.settings.validate_trade(trade));
-        if let Err(reason) = checked {
+        if let Err(reason) = route.validate(trade, now_ns) {
             rejected.push(RejectedTrade {
                 index,
                 reason,

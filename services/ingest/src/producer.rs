@@ -4,25 +4,20 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clock::{Clock, RetryPolicy, retry};
 use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
-use market::{
-    DeclaredSettings, Instrument, MILLISECOND_NS, RejectReason, SettingsChange, Trade, Venue,
-    VenueSettings,
-};
-use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
+use hashbrown::HashSet;
+use market::{Instrument, RejectReason, Trade, VenueSettings};
 use store::BarReader;
 use tokio::sync::Mutex;
 
-use crate::error::{FixedSettings, IngestError};
-use crate::known_settings::{BeforeRead, KnownSettings};
+use crate::error::IngestError;
+use crate::known_settings::KnownSettings;
 use crate::metrics::IngestMetrics;
 use crate::name_limits::{AcceptedSymbols, NameLimits};
 use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
-use crate::venues::load_declared_settings;
 
 /// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -36,11 +31,11 @@ pub struct IngestProducer<L, R, C> {
     pub(crate) reader: R,
     pub(crate) clock: C,
     deadline: Duration,
-    known_settings: KnownSettings,
-    limits: NameLimits,
+    pub(crate) known_settings: KnownSettings,
+    pub(crate) limits: NameLimits,
     accepted_symbols: AcceptedSymbols,
     /// Held during a declaration.
-    declaration_lock: Mutex<()>,
+    pub(crate) declaration_lock: Mutex<()>,
     pub(crate) metrics: IngestMetrics,
 }
 
@@ -103,72 +98,6 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         self.known_settings.clone()
     }
 
-    /// Returns a venue's settings; `None` unless they are in force in every partition.
-    ///
-    /// # Errors
-    /// [`IngestError::Store`] if they cannot be read.
-    pub async fn settings_declared_everywhere(
-        &self,
-        venue: &Venue,
-    ) -> Result<Option<VenueSettings>, IngestError> {
-        if let Some(known) = self.known_settings.get(venue.as_str()) {
-            return Ok(Some(known.settings));
-        }
-        let before = self.known_settings.before_read();
-        let stored = self
-            .reader
-            .venue_settings_if_in_every_partition(venue, self.log.partitions())
-            .await?;
-        Ok(stored.map(|row| {
-            let known = &self.known_settings;
-            known.insert_read(venue, row.declared(), before).settings
-        }))
-    }
-
-    /// Declares a venue or changes its settings. Returns all its settings once every partition has
-    /// acknowledged them. Partition 0 orders the changes of all processes, to which every change is
-    /// appended first; the others get copies of what results.
-    ///
-    /// # Errors
-    /// [`IngestError::Conflict`] if the first declaration fixed another scheme, scope or tie order,
-    /// [`IngestError::OutOfRange`], and the errors of the log and the store.
-    pub async fn declare(
-        &self,
-        venue: &Venue,
-        change: SettingsChange,
-    ) -> Result<VenueSettings, IngestError> {
-        check_lateness_and_idle_bounds(&change)?;
-        let _guard = self.declaration_lock.lock().await;
-        let before_read = self.known_settings.before_read();
-        let declared = load_declared_settings(&self.log, &self.reader, venue, None).await?;
-        let before = declared.map(|declared| declared.settings);
-        let after = apply_change(venue, &change, before.as_ref())?;
-        match declared.filter(|declared| declared.settings == after) {
-            Some(_) if self.is_stored_everywhere(venue, after).await? => Ok(after),
-            Some(declared) => self.append_copies(venue, declared, before_read).await,
-            None => {
-                if before.is_none() {
-                    self.check_venue_limit().await?;
-                }
-                self.append_change_and_copies(venue, change, before_read)
-                    .await
-            }
-        }
-    }
-
-    /// Returns whether every partition has folded settings of a venue, and partition 0 these.
-    async fn is_stored_everywhere(
-        &self,
-        venue: &Venue,
-        settings: VenueSettings,
-    ) -> Result<bool, IngestError> {
-        let stored = self
-            .reader
-            .venue_settings_if_in_every_partition(venue, self.log.partitions())
-            .await?;
-        Ok(stored.is_some_and(|row| row.settings == settings))
-    }
-
     /// Appends trades, each to the partition of its key, and returns once all are durable. A venue
     /// that was not declared is declared first, with [`VenueSettings::default`]. Trades that the
     /// fold would reject are not appended.
@@ -181,8 +110,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ) -> Result<AppendResult, IngestError> {
         let partitions = self.log.partitions();
         let distinct = DistinctInstruments::from_trades(&trades);
-        let routes = self.routes_of(&distinct.instruments).await?;
+        let mut routes = self.routes_of(&distinct.instruments).await?;
         let now_ns = self.clock.now_ns();
+        self.refuse_symbols_beyond_limit(&trades, &distinct, &mut routes, now_ns)
+            .await?;
         let partitioned =
             validate_and_partition_trades(&trades, &distinct.indexes, &routes, partitions, now_ns);
         drop(trades);
@@ -198,21 +129,35 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         })
     }
 
-    /// Returns the route of each instrument. Trades of an instrument that would be one venue or symbol
-    /// more than there may be are refused.
+    /// Returns the route of each instrument. Trades of an instrument whose venue would be one more than
+    /// there may be are refused.
     async fn routes_of(
         &self,
         instruments: &[&Instrument],
     ) -> Result<Vec<InstrumentRoute>, IngestError> {
         let partitions = self.log.partitions();
         let mut routes = Vec::with_capacity(instruments.len());
+        // The venues that exist, read once a venue was refused: a call may name many others.
+        let mut stored_venues: Option<HashSet<Box<str>>> = None;
         for instrument in instruments {
-            let route = match self.settings_or_declare_default(instrument).await {
+            let is_refused = stored_venues.as_ref().is_some_and(|stored| {
+                let venue = instrument.venue();
+                !stored.contains(venue) && self.known_settings.get(venue).is_none()
+            });
+            let settings = match is_refused {
+                true => Err(RejectReason::VenueLimit.into()),
+                false => self.settings_or_declare_default(instrument).await,
+            };
+            let route = match settings {
                 Ok(settings) => InstrumentRoute::new(instrument, settings, partitions),
                 Err(IngestError::Rejected {
                     reason: reason @ RejectReason::VenueLimit,
                     ..
                 }) => {
+                    if stored_venues.is_none() {
+                        let rows = self.reader.venues().await?.into_iter();
+                        stored_venues = Some(rows.map(|row| row.venue.as_str().into()).collect());
+                    }
                     let settings = VenueSettings::default();
                     InstrumentRoute::new(instrument, settings, partitions).refused(reason)
                 }
@@ -220,16 +165,48 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             };
             routes.push(route);
         }
-        let accepted = self
-            .accepted_symbols
-            .accept(instruments, &self.reader, &self.clock)
-            .await;
-        for (route, is_accepted) in routes.iter_mut().zip(accepted) {
-            if !is_accepted && route.refusal.is_none() {
-                route.refusal = Some(RejectReason::SymbolLimit);
+        Ok(routes)
+    }
+
+    /// Refuses the trades of instruments that would be one symbol more than there may be. An
+    /// instrument of which no trade is valid does not count.
+    async fn refuse_symbols_beyond_limit(
+        &self,
+        trades: &[(Instrument, Trade)],
+        distinct: &DistinctInstruments<'_>,
+        routes: &mut [InstrumentRoute],
+        now_ns: i64,
+    ) -> Result<(), IngestError> {
+        let is_new = |(route, instrument): (&InstrumentRoute, &&Instrument)| {
+            route.refusal.is_none() && !self.accepted_symbols.is_known(instrument)
+        };
+        let pairs = routes.iter().zip(&distinct.instruments);
+        let mut waits: Vec<bool> = pairs.map(is_new).collect();
+        if !waits.contains(&true) {
+            return Ok(());
+        }
+        let mut candidates = Vec::new();
+        for ((_, trade), index) in trades.iter().zip(&distinct.indexes) {
+            let index = *index as usize;
+            if waits[index] && routes[index].validate(trade, now_ns).is_ok() {
+                waits[index] = false;
+                candidates.push(index);
             }
         }
-        Ok(routes)
+        let instruments: Vec<_> = candidates
+            .iter()
+            .map(|index| distinct.instruments[*index])
+            .collect();
+        let accepted = self
+            .accepted_symbols
+            .accept(&instruments, &self.reader, &self.clock)
+            .await?;
+        for (index, is_accepted) in candidates.into_iter().zip(accepted) {
+            if !is_accepted {
+                routes[index].refusal = Some(RejectReason::SymbolLimit);
+            }
+        }
+        Ok(())
     }
 
     /// Returns an error unless an instrument exists or there may be one more symbol.
@@ -240,19 +217,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let accepted = self
             .accepted_symbols
             .accept(&[instrument], &self.reader, &self.clock)
-            .await;
+            .await?;
         match accepted.as_slice() {
             [false] => Err(RejectReason::SymbolLimit.into()),
             _ => Ok(()),
-        }
-    }
-
-    /// Returns an error unless there may be one more venue.
-    async fn check_venue_limit(&self) -> Result<(), IngestError> {
-        let stored = self.reader.venues().await?.len();
-        match stored.max(self.known_settings.count()) < self.limits.venues {
-            true => Ok(()),
-            false => Err(RejectReason::VenueLimit.into()),
         }
     }
 
@@ -264,86 +232,6 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         for (code, count) in counts {
             self.metrics.count_rejected(code, count);
         }
-    }
-
-    /// Returns the settings of an instrument's venue. Declares the venue if it was not declared.
-    pub(crate) async fn settings_or_declare_default(
-        &self,
-        instrument: &Instrument,
-    ) -> Result<VenueSettings, IngestError> {
-        if let Some(known) = self.known_settings.get(instrument.venue()) {
-            return Ok(known.settings);
-        }
-        let venue: Venue = instrument
-            .venue()
-            .parse()
-            .expect("an instrument has a valid venue");
-        if let Some(stored) = self.settings_declared_everywhere(&venue).await? {
-            return Ok(stored);
-        }
-        let _guard = self.declaration_lock.lock().await;
-        if let Some(known) = self.known_settings.get(venue.as_str()) {
-            return Ok(known.settings);
-        }
-        let before_read = self.known_settings.before_read();
-        // Another process may have declared it just now, or appended copies to some partitions only.
-        match load_declared_settings(&self.log, &self.reader, &venue, None).await? {
-            Some(declared) => self.append_copies(&venue, declared, before_read).await,
-            // A change that names nothing declares the venue with the default settings, and keeps
-            // those that another process declares meanwhile.
-            None => {
-                self.check_venue_limit().await?;
-                let change = SettingsChange::default();
-                self.append_change_and_copies(&venue, change, before_read)
-                    .await
-            }
-        }
-    }
-
-    /// Appends a change to the partition that orders changes, and copies of the settings that
-    /// result to the others. The caller holds the declaration lock.
-    async fn append_change_and_copies(
-        &self,
-        venue: &Venue,
-        change: SettingsChange,
-        before_read: BeforeRead,
-    ) -> Result<VenueSettings, IngestError> {
-        let record = TradesTopicRecord::Setting(venue.clone(), change);
-        let record = control_record(&record);
-        let offset = self
-            .append_durably(SETTINGS_PARTITION, || vec![record.clone()])
-            .await?
-            .start;
-        let end = Some(offset + 1);
-        let declared = load_declared_settings(&self.log, &self.reader, venue, end).await?;
-        let declared = declared.ok_or(RejectReason::VenueUnknown)?;
-        // Another process may have declared the venue before, so that this change has no effect.
-        apply_change(venue, &change, Some(&declared.settings))?;
-        self.append_copies(venue, declared, before_read).await
-    }
-
-    /// Appends copies of a venue's settings to all partitions but the one that orders changes.
-    ///
-    /// The owner of that partition copies them too, in case this process ends before it has. The
-    /// copies of one change are equal, and a partition applies the first of them only.
-    async fn append_copies(
-        &self,
-        venue: &Venue,
-        declared: DeclaredSettings,
-        before_read: BeforeRead,
-    ) -> Result<VenueSettings, IngestError> {
-        let copy = control_record(&TradesTopicRecord::SettingCopy(venue.clone(), declared));
-        let copy = &copy;
-        let others = (0..self.log.partitions())
-            .filter(|partition| *partition != SETTINGS_PARTITION)
-            .map(|partition| self.append_durably(partition, || vec![copy.clone()]));
-        for result in join_all(others).await {
-            result?;
-        }
-        log_declared_settings(venue, &declared.settings);
-        let known = &self.known_settings;
-        let known = known.insert_read(venue, declared, before_read);
-        Ok(known.settings)
     }
 
     async fn append_partitions(
@@ -390,57 +278,4 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
 /// granted by an operator, and the caller is told so at once.
 fn may_succeed_soon(error: &LogError) -> bool {
     error.is_transient() && !matches!(error, LogError::Denied { .. })
-}
-
-fn check_lateness_and_idle_bounds(change: &SettingsChange) -> Result<(), IngestError> {
-    let durations = [
-        ("lateness_ms", change.lateness_ns),
-        ("idle_ms", change.idle_ns),
-    ];
-    for (field, duration_ns) in durations {
-        let is_allowed = |duration_ns: i64| (0..=VenueSettings::MAX_WAIT_NS).contains(&duration_ns);
-        if !duration_ns.is_none_or(is_allowed) {
-            return Err(IngestError::OutOfRange { field });
-        }
-    }
-    Ok(())
-}
-
-/// Returns the settings after a change.
-fn apply_change(
-    venue: &Venue,
-    change: &SettingsChange,
-    before: Option<&VenueSettings>,
-) -> Result<VenueSettings, IngestError> {
-    let applied = change.apply_to(before);
-    applied.map_err(|conflict| IngestError::Conflict {
-        venue: venue.clone(),
-        field: conflict.field,
-        known: FixedSettings::new(before.unwrap_or(&VenueSettings::default())),
-        requested: FixedSettings::requested(change),
-    })
-}
-
-/// Returns the record without an instrument that holds `record`.
-fn control_record(record: &TradesTopicRecord) -> NewRecord {
-    let mut value = Vec::new();
-    record.encode(&mut value);
-    NewRecord {
-        key: Bytes::new(),
-        value: value.into(),
-    }
-}
-
-fn log_declared_settings(venue: &Venue, settings: &VenueSettings) {
-    tracing::info!(
-        %venue,
-        id_scheme = %settings.scheme,
-        id_scope = %settings.scope,
-        ties = %settings.ties,
-        lateness_ms = settings.lateness_ns / MILLISECOND_NS,
-        idle_ms = settings.idle_ns / MILLISECOND_NS,
-        nonpositive_prices = settings.nonpositive_prices,
-        old_times = settings.old_times,
-        "venue declared"
-    );
 }

@@ -60,6 +60,18 @@ impl InstrumentRoute {
         }
     }
 
+    /// Makes the checks that the fold makes without its state, and whether the instrument is refused.
+    ///
+    /// # Errors
+    /// Why the trade may not be appended.
+    pub(crate) fn validate(&self, trade: &Trade, now_ns: i64) -> Result<(), RejectReason> {
+        match self.refusal {
+            Some(reason) => Err(reason),
+            None => market::validate_trade_of_any_venue(trade, now_ns)
+                .and_then(|()| self.settings.validate_trade(trade)),
+        }
+    }
+
     /// Refuses all trades of the instrument.
     pub(crate) fn refused(self, reason: RejectReason) -> Self {
         Self {

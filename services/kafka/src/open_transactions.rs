@@ -67,6 +67,6 @@ impl OpenTransactionFinder {
             .await
             .map_err(|error| unavailable(format!("the request was not made: {error}")))?
             .map_err(|error| unavailable(error.to_string()))?;
-        Ok(Offset::try_from(end).unwrap_or(0))
+        Offset::try_from(end).map_err(|_| unavailable(format!("the broker names the end {end}")))
     }
 }

@@ -116,7 +116,9 @@ impl RejectReason {
         match self {
             Self::Malformed => "the bytes are not a record of a known version and kind",
             Self::KeyMalformed => "the record's key is not of the form venue:symbol",
-            Self::Misrouted => "the record is not in the partition that murmur2 of its key names",
+            Self::Misrouted => {
+                "the record does not belong in this partition, or is a copy of settings of another generation of the log"
+            }
             Self::TimeBefore1970 => "time is before 1970-01-01T00:00:00Z",
             Self::TimeBefore1973 => {
                 "time is before 1973; the venue's setting old_times would allow it"

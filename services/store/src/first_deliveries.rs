@@ -9,7 +9,7 @@ use crate::bar_store::BarReader;
 use crate::current::{DuplicateTick, find_excluding_range};
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
-use crate::state::ExcludedRange;
+use crate::state::{ExcludedRange, TickVerdict};
 use crate::tick_lookup::TickLookup;
 use crate::tick_store::{Tick, TickStore};
 
@@ -140,6 +140,12 @@ impl<R: BarReader, T: TickStore> FirstDeliveryFinder<'_, R, T> {
                 for tick in found {
                     match find_excluding_range(tick.position, &excluded) {
                         None => self.record_if_first(firsts, &tick),
+                        // The delivery that counted was before this one, and is deleted.
+                        Some(range)
+                            if range.verdict == TickVerdict::Duplicate
+                                && self
+                                    .identity_key(&tick)
+                                    .is_some_and(|key| key.bucket_ns.is_none()) => {}
                         Some(range) => {
                             let behind = Position {
                                 epoch: range.epoch,

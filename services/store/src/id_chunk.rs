@@ -47,9 +47,10 @@ impl SegmentReader {
         }
     }
 
-    /// Adds the body of the next chunk.
-    pub(crate) fn add_chunk(&mut self, body: &[u8]) -> Result<(), CompressionError> {
-        self.chunk_count += 1;
+    /// Adds the body of a chunk. The number of chunks is one more than the greatest number: the next
+    /// chunk never replaces one, even if some of them are missing.
+    pub(crate) fn add_chunk(&mut self, number: u32, body: &[u8]) -> Result<(), CompressionError> {
+        self.chunk_count = self.chunk_count.max(number.saturating_add(1));
         match &mut self.ids {
             SegmentIds::Numbers(ids) => decode_differences(body, |id| {
                 ids.push(u64::try_from(id).map_err(|_| malformed("a number exceeds 64 bits"))?);
@@ -161,9 +162,9 @@ mod tests {
             chunks in prop::collection::vec(prop::collection::btree_set(number(), 0..200), 0..5)
         ) {
             let mut reader = SegmentReader::new(NUMBERS);
-            for chunk in &chunks {
+            for (number, chunk) in (0..).zip(&chunks) {
                 let ids = SegmentIds::Numbers(chunk.iter().copied().collect());
-                reader.add_chunk(&encode_ids(&ids)).unwrap();
+                reader.add_chunk(number, &encode_ids(&ids)).unwrap();
             }
             let row = reader.into_row();
             let all: BTreeSet<_> = chunks.iter().flatten().copied().collect();
@@ -175,8 +176,9 @@ mod tests {
         fn digests_are_read_as_they_were_written(ids in prop::collection::btree_set(digest(), 0..200)) {
             let ids = SegmentIds::Digests(ids.into_iter().collect());
             let mut reader = SegmentReader::new(DIGESTS);
-            reader.add_chunk(&encode_ids(&ids)).unwrap();
-            prop_assert_eq!(reader.into_row().ids, ids);
+            reader.add_chunk(3, &encode_ids(&ids)).unwrap();
+            let row = reader.into_row();
+            prop_assert_eq!((row.ids, row.chunk_count), (ids, 4));
         }
 
         #[test]
@@ -186,7 +188,7 @@ mod tests {
             let body = if has_format { [&[FORMAT][..], &bytes].concat() } else { bytes };
             for start in [NUMBERS, DIGESTS] {
                 let mut reader = SegmentReader::new(start);
-                let is_read = reader.add_chunk(&body).is_ok();
+                let is_read = reader.add_chunk(0, &body).is_ok();
                 prop_assert!(!is_read || body[0] == FORMAT);
             }
         }
@@ -195,7 +197,7 @@ mod tests {
         fn a_chunk_that_is_cut_within_an_id_is_an_error(id in 128_u64..) {
             let body = encode_ids(&SegmentIds::Numbers(vec![id]));
             let mut reader = SegmentReader::new(NUMBERS);
-            prop_assert!(reader.add_chunk(&body[..body.len() - 1]).is_err());
+            prop_assert!(reader.add_chunk(0, &body[..body.len() - 1]).is_err());
         }
     }
 
@@ -212,11 +214,11 @@ mod tests {
         ];
         for body in bodies {
             let mut reader = SegmentReader::new(NUMBERS);
-            assert!(reader.add_chunk(body).is_err(), "{body:?}");
+            assert!(reader.add_chunk(0, body).is_err(), "{body:?}");
         }
         let mut greatest = encode_ids(&SegmentIds::Digests(vec![u128::MAX]));
         greatest.push(1);
         let mut reader = SegmentReader::new(DIGESTS);
-        assert!(reader.add_chunk(&greatest).is_err());
+        assert!(reader.add_chunk(0, &greatest).is_err());
     }
 }

@@ -44,10 +44,10 @@ impl TickLookup {
         }
     }
 
-    /// Returns whether it holds nothing, so that no trade matches.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.from_positions.is_empty()
+    /// Returns whether it has the trade, from whatever position on.
+    pub(crate) fn contains(&self, trade: &Trade) -> bool {
+        let key = LookupKey::of_trade(trade);
+        key.is_some_and(|key| self.from_positions.contains_key(&key))
     }
 
     /// Returns the trades and their least positions, in no order.

@@ -54,7 +54,10 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
         // A producer that ends one transaction and begins the next moves the offset.
         let mut open = find_open_transactions(topic).await?;
         open.retain(|found| open_at_first.contains(found));
-        standing.extend(open.into_iter().map(|found| (found.partition, found)));
+        for found in open {
+            // Records that are not folded lie before the transaction.
+            standing.entry(found.partition).or_insert(found);
+        }
     }
     Ok(standing.into_values().collect())
 }
@@ -64,17 +67,18 @@ async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<Standi
     let finder = topic.open_transaction_finder()?;
     let mut open = Vec::new();
     for partition in 0..topic.partitions() {
-        if let Some(offset) = finder.find(partition).await? {
-            open.push(StandingPartition {
+        let found = finder.find(partition).await;
+        open.extend(found.transpose().map(|offset| {
+            offset.map(|offset| StandingPartition {
                 partition,
                 offset,
                 cause: StandstillCause::OpenTransaction,
-            });
-        }
+            })
+        }));
     }
     // Dropping the clients blocks for a moment.
     tokio::task::spawn_blocking(move || drop(finder)).await?;
-    Ok(open)
+    Ok(open.into_iter().collect::<Result<_, LogError>>()?)
 }
 
 /// Returns the partitions that are not folded beyond the positions of `first_unfolded`, one for

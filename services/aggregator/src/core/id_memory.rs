@@ -10,7 +10,7 @@ pub(crate) struct IdMemory {
     limit_bytes: usize,
     /// What they used when it was last counted, and what was loaded since.
     resident_bytes: usize,
-    /// Whether so much of it waits for a commit that the next record has to wait too.
+    /// Whether the next record has to wait for a commit, because only that makes room for ids.
     is_commit_needed: bool,
 }
 

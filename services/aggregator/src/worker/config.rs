@@ -25,9 +25,9 @@ pub struct WorkerConfig {
     pub lag_alarm: Duration,
     /// How often the worker checks whether dirty minutes can be refolded.
     pub refold_interval: Duration,
-    /// How many records the worker leaves out within an hour because the store refuses what they
-    /// change. If there are more, it is not the data, and the partition stops. Those that other
-    /// workers of the partition have left out count too.
+    /// How many records of the partition are left out within an hour of the log because the store
+    /// refuses what they change, by whichever worker. At the next one the partition stops: a store
+    /// that refuses so many is at fault, and not the data.
     pub max_left_out_per_hour: usize,
     /// How long a call to a store or a topic may take.
     pub call_timeout: Duration,

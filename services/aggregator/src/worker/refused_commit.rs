@@ -163,7 +163,8 @@ impl RefusedRecordSearch {
     }
 
     /// Appends the record `left out` and lets the next session leave the record at fault out. The
-    /// session before has checked that the store accepts the commit without it. Returns `false` if the worker is stopped first.
+    /// session before has checked that the store accepts the commit without it. Returns `false` if
+    /// the worker is stopped first.
     ///
     /// # Errors
     /// The error of the store if too many records were left out within [`LEFT_OUT_PERIOD`].
@@ -184,7 +185,9 @@ impl RefusedRecordSearch {
         match count_left_out_within_period(worker, &record, stop).await? {
             None => return Ok(false),
             Some(count) if count >= limit => {
-                let many = format!("{count} records were left out within an hour already");
+                let many = format!(
+                    "{count} records were left out within an hour already (--max-left-out-per-hour)"
+                );
                 return Err(refusal(worker, format!("{reason}; {many}")));
             }
             Some(_) => {}
@@ -209,8 +212,8 @@ impl RefusedRecordSearch {
 }
 
 /// Returns how many records of the partition were left out within [`LEFT_OUT_PERIOD`] before
-/// `record`, by whatever worker, or `None` if the worker is stopped first. The time is that of the
-/// log. Every record before this one is committed, so the store knows those that were left out.
+/// `record`, or `None` if the worker is stopped first. Those that other workers have left out
+/// count too. The time is that of the log. Every record before this one is committed, so the store knows those that were left out.
 async fn count_left_out_within_period<B: Backend>(
     worker: &PartitionWorker<B>,
     record: &Record,

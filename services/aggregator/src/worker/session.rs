@@ -180,8 +180,9 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         Ok(ended.unwrap_or(SessionEnd::Stopped))
     }
 
-    /// Appends an advance if the log has been quiet and a window waits for time to pass, or, seldom,
-    /// if there are symbols: their windows without trades wait for it too.
+    /// Appends an advance if the log has been quiet and a window waits for time to pass, or once
+    /// per [`WorkerConfig::idle_advance_interval`] if there are symbols: their windows without trades
+    /// wait for it too.
     async fn append_advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
         if !self.schedule.reschedule_advance_if_due(now_ns) {

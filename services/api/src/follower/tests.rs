@@ -240,6 +240,17 @@ async fn live_bars_continue_while_the_store_hangs() {
     assert_eq!(SystemClock.monotonic_ns(), begin_ns);
 }
 
+/// Lets time pass until the condition holds.
+async fn wait_until(condition: impl Fn() -> bool) {
+    let waiting = async {
+        while !condition() {
+            SystemClock.sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = clock::timeout(&SystemClock, Duration::from_secs(60), waiting).await;
+    waited.expect("the condition holds within a minute");
+}
+
 #[tokio::test(start_paused = true)]
 async fn announced_settings_are_known_and_earlier_ones_do_not_replace_them() {
     let updates = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(0));
@@ -268,16 +279,19 @@ async fn announced_settings_are_known_and_earlier_ones_do_not_replace_them() {
         let stop = stop.clone();
         async move { follower.run(stop).await }
     });
-    SystemClock.sleep(Duration::from_millis(500)).await;
-    assert_eq!(settings.get("v"), None);
+    wait_until(|| settings.get("v").is_none()).await;
     settings.insert_read(&venue, declared(2), settings.before_read());
-    for (offset, expected) in [(5, 5), (3, 5), (7, 7)] {
-        let record = NewRecord {
+    // An announcement of this venue follows each of the other, and shows that both were read.
+    let marker: Venue = "marker".parse().unwrap();
+    settings.insert_read(&marker, declared(0), settings.before_read());
+    for (number, (offset, expected)) in (1..).zip([(5, 5), (3, 5), (7, 7)]) {
+        let announce = |venue: &Venue, offset| NewRecord {
             key: Vec::new().into(),
-            value: schemas::encode_settings_announcement(&venue, &declared(offset)).into(),
+            value: schemas::encode_settings_announcement(venue, &declared(offset)).into(),
         };
-        updates.append(0, vec![record]).await.unwrap();
-        SystemClock.sleep(Duration::from_millis(100)).await;
+        let records = vec![announce(&venue, offset), announce(&marker, number)];
+        updates.append(0, records).await.unwrap();
+        wait_until(|| settings.get("marker") == Some(declared(number))).await;
         assert_eq!(settings.get("v"), Some(declared(expected)));
     }
     stop.cancel();

@@ -49,10 +49,7 @@ async fn edited_values_are_shown_and_cancelled_trades_are_not() {
     accepted_id(&world.delete(&format!("{TRADES}/3?time={TIME}")).await);
     world.wait_until_refolded().await;
 
-    insta::assert_snapshot!(
-        "amended_trades",
-        world.get(TRADES).await.snapshot_text_without_offsets()
-    );
+    insta::assert_snapshot!("amended_trades", world.get(TRADES).await.snapshot_text());
     let bars = world.get(BARS).await.data();
     let names = [
         "open",

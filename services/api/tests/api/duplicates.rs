@@ -55,10 +55,7 @@ async fn one_id_with_two_prices_is_a_conflict_and_the_first_counts() {
         trade("4f42", BEGIN_NS, "0.320", "5.0"),
     ];
     send(&world, &fills).await;
-    insta::assert_snapshot!(
-        "duplicates",
-        world.get(PATH).await.snapshot_text_without_offsets()
-    );
+    insta::assert_snapshot!("duplicates", world.get(PATH).await.snapshot_text());
     let conflicts = world.get(&format!("{PATH}?conflicts=true")).await.data();
     assert_eq!(
         summaries(&conflicts),

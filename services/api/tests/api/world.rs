@@ -99,21 +99,12 @@ impl HttpResponse {
         })
     }
 
-    /// Returns the response as text for a snapshot.
+    /// Returns the response as text for a snapshot, with `N` in place of each offset: copies of
+    /// settings may lie before or between the trades.
     pub(crate) fn snapshot_text(&self) -> String {
-        self.snapshot_text_of(&self.json())
-    }
-
-    /// Returns the response as text for a snapshot, with `N` in place of the offset in each
-    /// position: copies of settings may lie before or between the trades.
-    pub(crate) fn snapshot_text_without_offsets(&self) -> String {
         let mut body = self.json();
         hide_offsets(&mut body);
-        self.snapshot_text_of(&body)
-    }
-
-    fn snapshot_text_of(&self, body: &Value) -> String {
-        let body = serde_json::to_string_pretty(body).unwrap();
+        let body = serde_json::to_string_pretty(&body).unwrap();
         format!("{} {}\n{body}", self.status, self.content_type)
     }
 
@@ -392,6 +383,14 @@ fn hide_offsets(value: &mut Value) {
     match value {
         Value::Array(elements) => elements.iter_mut().for_each(hide_offsets),
         Value::Object(members) => {
+            let offset = |name: &str| members.get(name).and_then(Value::as_u64);
+            if let (Some(first), Some(end)) = (offset("first_offset"), offset("end_offset")) {
+                members["first_offset"] = "N".into();
+                members["end_offset"] = format!("N+{}", end - first).into();
+            }
+            if let Some(offset) = members.get_mut("offset") {
+                *offset = "N".into();
+            }
             for (name, member) in members.iter_mut() {
                 match member.as_str().and_then(|text| text.rsplit_once('-')) {
                     Some((partition, _)) if ["position", "complete_to"].contains(&&**name) => {

@@ -78,7 +78,11 @@ async fn aggregate_until_stopped(
         health: group,
     };
     let id_memory = IdMemoryBudget::new(settings.id_memory_bytes);
-    let task_factory = servers.partition_task_factory(health, id_memory);
+    let config = WorkerConfig {
+        max_left_out_per_hour: settings.max_left_out_per_hour,
+        ..WorkerConfig::default()
+    };
+    let task_factory = servers.partition_task_factory(health, id_memory, config);
     let next_offsets = || next_offsets_to_fold(&servers.bars);
     let probes = probe_servers_forever(
         &servers.bars,
@@ -172,6 +176,7 @@ impl AggregatorTopicsAndStores {
         &self,
         health: Health,
         id_memory: IdMemoryBudget,
+        config: WorkerConfig,
     ) -> PartitionTaskFactory {
         let retention: RetentionTask<ClusterBackend> = RetentionTask {
             trades: self.trades.log.clone(),
@@ -194,7 +199,7 @@ impl AggregatorTopicsAndStores {
                 hot: self.redis.clone(),
                 clock: SystemClock,
             },
-            config: WorkerConfig::default(),
+            config,
             id_memory,
             health,
         };

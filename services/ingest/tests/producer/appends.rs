@@ -1,7 +1,7 @@
 //! Appending trades.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use candlewick_ingest::IngestError;
@@ -11,8 +11,8 @@ use market::{
 use schemas::{TradesTopicRecord, partition_of};
 
 use crate::support::{
-    BusyLog, PARTITIONS, contiguous_change, empty_log, empty_store, new_producer, parse_instrument,
-    read_records, trade,
+    AppendFault, FaultyLog, PARTITIONS, contiguous_change, empty_log, empty_store, new_producer,
+    parse_instrument, read_records, trade,
 };
 
 #[tokio::test]
@@ -83,9 +83,10 @@ async fn rejected_trades_are_listed_and_the_others_appended() {
 #[tokio::test(start_paused = true)]
 async fn appending_to_a_busy_log_is_retried_until_the_deadline() {
     let (_folder, store) = empty_store().await;
-    let busy = BusyLog {
+    let busy_appends: Arc<AtomicUsize> = Arc::default();
+    let busy = FaultyLog {
         log: empty_log(),
-        busy_appends: Arc::default(),
+        fault: AppendFault::Busy(Arc::clone(&busy_appends)),
     };
     let producer = new_producer(&busy, &store).with_deadline(Duration::from_secs(2));
     let trades = || {
@@ -94,9 +95,9 @@ async fn appending_to_a_busy_log_is_retried_until_the_deadline() {
             (parse_instrument("v:T"), trade(1)),
         ]
     };
-    busy.busy_appends.store(6, Ordering::Relaxed);
+    busy_appends.store(6, Ordering::Relaxed);
     assert_eq!(producer.append(trades()).await.unwrap().accepted, 2);
-    busy.busy_appends.store(usize::MAX, Ordering::Relaxed);
+    busy_appends.store(usize::MAX, Ordering::Relaxed);
     let error = producer.append(trades()).await.unwrap_err();
     assert!(matches!(error, IngestError::Busy { waited_ms } if waited_ms <= 2_000));
     assert!(error.is_transient());

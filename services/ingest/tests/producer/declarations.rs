@@ -11,8 +11,8 @@ use schemas::TradesTopicRecord;
 use tokio::sync::Semaphore;
 
 use crate::support::{
-    OneBadPartition, PARTITIONS, contiguous_change, contiguous_settings, empty_log, empty_store,
-    new_producer, parse_instrument, read_records, store_folded_venue, trade,
+    AppendFault, FaultyLog, PARTITIONS, contiguous_change, contiguous_settings, empty_log,
+    empty_store, new_producer, parse_instrument, read_records, store_folded_venue, trade,
 };
 
 fn lateness_change(lateness_ns: i64) -> SettingsChange {
@@ -190,11 +190,10 @@ async fn settings_are_unknown_until_every_partition_has_acknowledged_them() {
     let (_folder, store) = empty_store().await;
     let venue: Venue = "v".parse().unwrap();
     for bad in 0..PARTITIONS {
-        let log = OneBadPartition {
+        let opened = Arc::new(Semaphore::new(0));
+        let log = FaultyLog {
             log: empty_log(),
-            bad,
-            refuses: false,
-            opened: Arc::new(Semaphore::new(0)),
+            fault: AppendFault::HeldBack(bad, Arc::clone(&opened)),
         };
         let producer = new_producer(&log, &store);
         let declaring = producer.declare(&venue, contiguous_change());
@@ -207,9 +206,10 @@ async fn settings_are_unknown_until_every_partition_has_acknowledged_them() {
                 held = log.wait(partition, 0) => held.unwrap(),
             }
         }
+        assert!(futures_util::poll!(&mut declaring).is_pending());
         let known = producer.settings_declared_everywhere(&venue).await.unwrap();
         assert_eq!(known, None, "partition {bad} has not acknowledged");
-        log.opened.close();
+        opened.close();
         assert_eq!(declaring.await.unwrap(), contiguous_settings());
         let known = producer.settings_declared_everywhere(&venue).await.unwrap();
         assert_eq!(known, Some(contiguous_settings()));
@@ -221,11 +221,9 @@ async fn an_append_of_settings_that_one_partition_refuses_is_an_error() {
     let (_folder, store) = empty_store().await;
     let venue: Venue = "v".parse().unwrap();
     for bad in 0..PARTITIONS {
-        let log = OneBadPartition {
+        let log = FaultyLog {
             log: empty_log(),
-            bad,
-            refuses: true,
-            opened: Arc::new(Semaphore::new(0)),
+            fault: AppendFault::Refused(bad),
         };
         let producer = new_producer(&log, &store);
         for _ in 0..2 {

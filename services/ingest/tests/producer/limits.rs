@@ -87,3 +87,32 @@ async fn symbols_that_other_processes_have_sent_exist_and_count() {
     assert_eq!(result.accepted, 2);
     assert_eq!(result.rejected[0].reason, RejectReason::SymbolLimit);
 }
+
+#[tokio::test]
+async fn a_symbol_without_a_valid_trade_does_not_count() {
+    let log = empty_log();
+    let (_folder, store) = empty_store().await;
+    let limits = NameLimits {
+        venues: 1,
+        symbols: 1,
+    };
+    let producer = new_producer(&log, &store).with_limits(limits);
+    let too_early = Trade {
+        time_ns: 1_709_251_200_000,
+        ..trade(1)
+    };
+    let mut trades = vec![(parse_instrument("v:A"), too_early)];
+    // A venue that is refused uses up no symbol either.
+    trades.extend(trades_of(&["v:B", "w:C", "x:C", "w:D"]));
+    let result = producer.append(trades).await.unwrap();
+    assert_eq!(result.accepted, 1);
+    let rejected = result.rejected.iter();
+    let rejected: Vec<_> = rejected.map(|one| (one.index, one.reason)).collect();
+    let expected = [
+        (0, RejectReason::TimeBefore1973),
+        (2, RejectReason::VenueLimit),
+        (3, RejectReason::VenueLimit),
+        (4, RejectReason::VenueLimit),
+    ];
+    assert_eq!(rejected, expected);
+}

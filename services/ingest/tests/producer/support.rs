@@ -23,91 +23,61 @@ use tokio::sync::Semaphore;
 pub(crate) const PARTITIONS: PartitionId = 4;
 pub(crate) const NOW_NS: i64 = 1_700_000_000_000_000_000;
 
-/// A log of which one partition refuses or holds back every append, the others accept them.
+/// What keeps a log from accepting an append.
 #[derive(Clone)]
-pub(crate) struct OneBadPartition {
-    pub(crate) log: MemoryLog,
-    pub(crate) bad: PartitionId,
-    /// Whether the partition refuses appends; otherwise they wait until it is opened.
-    pub(crate) refuses: bool,
-    pub(crate) opened: Arc<Semaphore>,
+pub(crate) enum AppendFault {
+    /// The next appends find the log busy, as many as this.
+    Busy(Arc<AtomicUsize>),
+    /// One partition refuses every append.
+    Refused(PartitionId),
+    /// One partition holds every append back until the semaphore, which has no permits, is closed.
+    HeldBack(PartitionId, Arc<Semaphore>),
 }
 
-impl Log for OneBadPartition {
-    fn partitions(&self) -> PartitionId {
-        self.log.partitions()
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.log.epoch()
-    }
-
-    async fn append(
-        &self,
-        partition: PartitionId,
-        records: Vec<NewRecord>,
-    ) -> Result<Range<Offset>, LogError> {
-        if partition == self.bad {
-            if self.refuses {
-                return Err(LogError::Denied {
-                    topic: "trades".to_owned(),
-                    reason: "no Write".to_owned(),
-                });
-            }
-            // It has no permits, and is closed once appends may go on.
-            let _ = self.opened.acquire().await;
-        }
-        self.log.append(partition, records).await
-    }
-
-    async fn fetch(
-        &self,
-        partition: PartitionId,
-        offset: Offset,
-        max_bytes: usize,
-    ) -> Result<RecordBatch, LogError> {
-        self.log.fetch(partition, offset, max_bytes).await
-    }
-
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.log.wait(partition, offset).await
-    }
-
-    async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {
-        self.log.bounds(partition).await
-    }
-}
-
-/// A log that is busy for a number of appends before it accepts one.
+/// A log with a fault.
 #[derive(Clone)]
-pub(crate) struct BusyLog {
+pub(crate) struct FaultyLog {
     pub(crate) log: MemoryLog,
-    pub(crate) busy_appends: Arc<AtomicUsize>,
+    pub(crate) fault: AppendFault,
 }
 
-impl Log for BusyLog {
-    fn partitions(&self) -> PartitionId {
-        self.log.partitions()
-    }
-
-    fn epoch(&self) -> Epoch {
-        self.log.epoch()
-    }
-
-    async fn append(
-        &self,
-        partition: PartitionId,
-        records: Vec<NewRecord>,
-    ) -> Result<Range<Offset>, LogError> {
+impl AppendFault {
+    /// Returns once the fault lets an append pass, or the error of the append.
+    async fn pass(&self, partition: PartitionId) -> Result<(), LogError> {
         let one_less = |left: usize| left.checked_sub(1);
         let order = Ordering::Relaxed;
-        if self
-            .busy_appends
-            .fetch_update(order, order, one_less)
-            .is_ok()
-        {
-            return Err(LogError::Busy { pending_bytes: 1 });
+        match self {
+            Self::Busy(appends) if appends.fetch_update(order, order, one_less).is_ok() => {
+                Err(LogError::Busy { pending_bytes: 1 })
+            }
+            Self::Refused(bad) if *bad == partition => Err(LogError::Denied {
+                topic: "trades".to_owned(),
+                reason: "no Write".to_owned(),
+            }),
+            Self::HeldBack(bad, opened) if *bad == partition => {
+                let _ = opened.acquire().await;
+                Ok(())
+            }
+            _ => Ok(()),
         }
+    }
+}
+
+impl Log for FaultyLog {
+    fn partitions(&self) -> PartitionId {
+        self.log.partitions()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    async fn append(
+        &self,
+        partition: PartitionId,
+        records: Vec<NewRecord>,
+    ) -> Result<Range<Offset>, LogError> {
+        self.fault.pass(partition).await?;
         self.log.append(partition, records).await
     }
 

@@ -32,8 +32,8 @@ static KIND: DatabaseKind = DatabaseKind {
     name: "bars",
     schema: SqliteSchema {
         application_id: 0x4357_4201,
-        oldest_version: 5,
-        versions: &[include_str!("../../migrations/sqlite/bars_5.sql")],
+        oldest_version: 6,
+        versions: &[include_str!("../../migrations/sqlite/bars_6.sql")],
     },
     page_size: 4096,
     row_buffer: 256,

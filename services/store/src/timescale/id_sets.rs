@@ -53,8 +53,8 @@ pub(super) const SELECT_ID_SETS: &str = "WITH keys AS MATERIALIZED (SELECT * FRO
 
 /// Selects the chunks of segments by their keys.
 ///
-/// Columns: the index of the key, counted from 1; the body of a chunk.
-pub(super) const SELECT_ID_CHUNKS: &str = "SELECT key_index, body FROM unnest($1, $2, $3, $4) \
+/// Columns: the index of the key, counted from 1; the number and the body of a chunk.
+pub(super) const SELECT_ID_CHUNKS: &str = "SELECT key_index, chunk, body FROM unnest($1, $2, $3, $4) \
     WITH ORDINALITY AS k (instrument, scope, bucket_ns, segment, key_index) \
     JOIN id_chunks USING (instrument, scope, bucket_ns, segment) ORDER BY key_index, chunk";
 
@@ -207,21 +207,25 @@ pub(super) fn read_id_set_part(row: &PgRow) -> Result<(i64, IdSetPart), Database
     Ok((row.try_get(0)?, part))
 }
 
-/// Reads a row of [`SELECT_ID_CHUNKS`]. Returns the index of its key, counted from 1, and the body.
-pub(super) fn read_id_chunk(row: &PgRow) -> Result<(i64, Vec<u8>), DatabaseError> {
-    Ok((row.try_get(0)?, row.try_get(1)?))
+/// Reads a row of [`SELECT_ID_CHUNKS`]. Returns the index of its key, counted from 1, and the
+/// number and the body of the chunk.
+pub(super) fn read_id_chunk(row: &PgRow) -> Result<(i64, u32, Vec<u8>), DatabaseError> {
+    let number = u32::try_from(row.try_get::<i64, _>(1)?);
+    let number =
+        number.map_err(|_| DatabaseError::malformed_value("chunk", "it exceeds 32 bits"))?;
+    Ok((row.try_get(0)?, number, row.try_get(2)?))
 }
 
 /// Assembles segments from the rows of [`SELECT_ID_CHUNKS`].
 pub(super) fn assemble_id_segments(
     keys: &[IdSegmentKey],
-    chunks: Vec<(i64, Vec<u8>)>,
+    chunks: Vec<(i64, u32, Vec<u8>)>,
 ) -> Result<Vec<IdSegmentRow>, DatabaseError> {
     let readers = keys.iter().map(|key| SegmentReader::new(key.start));
     let mut readers: Vec<_> = readers.collect();
-    for (key_index, body) in chunks {
+    for (key_index, number, body) in chunks {
         let index = usize::try_from(key_index - 1).expect("it is the index of a key");
-        readers[index].add_chunk(&body)?;
+        readers[index].add_chunk(number, &body)?;
     }
     Ok(readers.into_iter().map(SegmentReader::into_row).collect())
 }

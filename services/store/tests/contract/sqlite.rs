@@ -58,13 +58,13 @@ async fn an_older_file_is_refused() {
     let [bars, ticks] = ["bars.sqlite", "ticks.sqlite"].map(|name| folder.path().join(name));
     drop(SqliteBarStore::open(&bars).await.unwrap());
     drop(SqliteTickStore::open(&ticks).await.unwrap());
-    run_sql(&bars, "PRAGMA user_version = 4").await;
+    run_sql(&bars, "PRAGMA user_version = 5").await;
     run_sql(&ticks, "PRAGMA user_version = 3").await;
     let refused = [
-        (&bars, (4, 5), SqliteBarStore::open(&bars).await.err()),
+        (&bars, (5, 6), SqliteBarStore::open(&bars).await.err()),
         (
             &bars,
-            (4, 5),
+            (5, 6),
             SqliteBarStore::open_read_only(&bars).await.err(),
         ),
         (&ticks, (3, 4), SqliteTickStore::open(&ticks).await.err()),
@@ -96,7 +96,7 @@ async fn a_newer_file_is_refused() {
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 5,
+                known: 6,
                 ..
             }
         ));

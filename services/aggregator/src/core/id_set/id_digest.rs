@@ -1,6 +1,7 @@
 //! Digests of ids that are no numbers.
 
-/// The secret key of the digests: without it, nobody can craft two ids of one digest.
+/// The secret key of the digests. A client that does not know it cannot find two ids with the same
+/// digest.
 ///
 /// It is stored with the state, so that every worker computes the same digests.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use super::segment_id::SegmentId;
 const MAX_OUT_OF_ORDER: usize = 256;
 /// A segment of fewer chunks is not written whole again because of their number.
 const MIN_CHUNKS_TO_COMPACT: u32 = 64;
-/// A segment of so many chunks is written whole again, however few ids they have.
+/// The number of chunks from which on a segment is stored anew as one chunk.
 const MAX_CHUNKS: u32 = 2_048;
 
 /// The ids of a segment that is in memory.

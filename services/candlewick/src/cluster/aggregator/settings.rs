@@ -1,6 +1,6 @@
 //! The settings of an aggregator.
 
-use aggregator::IdMemoryBudget;
+use aggregator::{IdMemoryBudget, WorkerConfig};
 use clap::Args;
 use connect::{
     ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, RedisArgs, show_defaults_in_help,
@@ -30,6 +30,10 @@ pub(crate) struct AggregatorArgs {
     /// are read from the database when they are needed
     #[arg(long, value_name = "BYTES")]
     id_memory_bytes: Option<String>,
+    /// How many records of a partition may be left out within an hour of the log because the
+    /// database refuses what they change; at the next one the partition halts
+    #[arg(long, value_name = "N")]
+    max_left_out_per_hour: Option<String>,
 }
 
 /// What an aggregator is configured with.
@@ -39,6 +43,7 @@ pub(crate) struct AggregatorSettings {
     pub(super) redis: Option<RedisConfig>,
     pub(super) group: ConsumerGroupSettings,
     pub(super) id_memory_bytes: usize,
+    pub(super) max_left_out_per_hour: usize,
 }
 
 impl AggregatorArgs {
@@ -62,11 +67,17 @@ impl AggregatorArgs {
             self.id_memory_bytes,
             IdMemoryBudget::DEFAULT_BYTES,
         );
+        let max_left_out_per_hour = reader.read_or(
+            "max_left_out_per_hour",
+            self.max_left_out_per_hour,
+            WorkerConfig::default().max_left_out_per_hour,
+        );
         let settings = servers.map(|servers| AggregatorSettings {
             servers,
             redis,
             group,
             id_memory_bytes,
+            max_left_out_per_hour,
         });
         (process, settings)
     }

@@ -70,7 +70,7 @@ pub(super) const SELECT_ID_SETS: &str = "SELECT 0 AS kind, last_append_ns AS num
     FROM id_chunks WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 GROUP BY segment \
     ORDER BY kind, number, segment";
 
-pub(super) const SELECT_ID_CHUNKS: &str = "SELECT body FROM id_chunks \
+pub(super) const SELECT_ID_CHUNKS: &str = "SELECT chunk, body FROM id_chunks \
     WHERE instrument = ?1 AND scope = ?2 AND bucket_ns = ?3 AND segment = ?4 ORDER BY chunk";
 
 /// Writes the keys of sets of ids, and the changes of sets that are stored as ranges.

@@ -195,7 +195,7 @@ impl BarReader for SqliteBarReader {
             self.readers
                 .read(bound, |row| {
                     let mut reader = reader.lock().expect("adding a chunk does not panic");
-                    Ok(reader.add_chunk(row.try_get(0)?)?)
+                    Ok(reader.add_chunk(row.try_get(0)?, row.try_get(1)?)?)
                 })
                 .await?;
             let reader = reader.into_inner().expect("adding a chunk does not panic");

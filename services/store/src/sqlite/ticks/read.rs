@@ -1,5 +1,7 @@
 //! Reading ticks.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
 use market::{Instrument, Position, Trade};
 use schemas::TradesTopicRecord;
@@ -40,9 +42,17 @@ pub(super) async fn read_ticks(
     end_ns: i64,
 ) -> Result<Vec<Tick>, StoreError> {
     let mut ticks = Vec::new();
-    for_each_block(readers, instrument, start_ns, end_ns, |mut block| {
-        ticks.append(&mut block);
-    })
+    let every_trade = |_: &Trade| true;
+    for_each_block(
+        readers,
+        instrument,
+        start_ns,
+        end_ns,
+        every_trade,
+        |mut block| {
+            ticks.append(&mut block);
+        },
+    )
     .await?;
     Ok(sort_and_dedup(ticks))
 }
@@ -57,7 +67,9 @@ pub(super) async fn read_first_matching_ticks(
     lookup: &TickLookup,
 ) -> Result<Vec<Tick>, StoreError> {
     let mut firsts = FirstMatchingTicks::new(lookup);
-    for_each_block(readers, instrument, start_ns, end_ns, |block| {
+    let wanted = Arc::new(lookup.clone());
+    let is_wanted = move |trade: &Trade| wanted.contains(trade);
+    for_each_block(readers, instrument, start_ns, end_ns, is_wanted, |block| {
         for (partition, tick) in block {
             firsts.keep_if_first(partition, tick);
         }
@@ -67,12 +79,13 @@ pub(super) async fn read_first_matching_ticks(
 }
 
 /// Reads one block after another, and passes on those of its ticks whose event times are in
-/// `[start_ns, end_ns)`, each with its partition. Only a few blocks are in memory at the same time.
+/// `[start_ns, end_ns)` and whose trades are wanted, each with its partition. Only a few blocks are in memory at the same time.
 async fn for_each_block(
     readers: &ReaderPool,
     instrument: &Instrument,
     start_ns: i64,
     end_ns: i64,
+    is_wanted: impl Fn(&Trade) -> bool + Clone + Send + 'static,
     mut take_ticks: impl FnMut(Vec<(u32, Tick)>),
 ) -> Result<(), StoreError> {
     let mut connection = readers.acquire().await?;
@@ -85,10 +98,11 @@ async fn for_each_block(
         let mut blocks = blocks.fetch(&mut *connection);
         while let Some(row) = blocks.try_next().await? {
             let block = read_block(&row)?;
+            let is_wanted = is_wanted.clone();
             // Decoding takes too long for an async task.
             let unpacking = tokio::task::spawn_blocking(move || {
                 decode_block(&block, |trade| {
-                    start_ns <= trade.time_ns && trade.time_ns < end_ns
+                    (start_ns..end_ns).contains(&trade.time_ns) && is_wanted(trade)
                 })
             });
             let unpacked = unpacking.await.unwrap_or_else(|error| {
