@@ -174,7 +174,7 @@ impl RoamingClient {
             let Some((name, request)) = lock(&self.stream).history_request() else {
                 return;
             };
-            let Ok(bars) = read_bars(pod, &name).await else {
+            let Ok(bars) = read_bars(pod, &name, request.generation).await else {
                 return;
             };
             lock(&self.stream).apply_history(&name, request, bars);
@@ -182,11 +182,15 @@ impl RoamingClient {
     }
 }
 
-/// Reads every bar of a channel over REST of a pod.
+/// Reads every bar of a channel, whose venue has this generation, over REST of a pod.
 ///
 /// # Errors
 /// If a page is not served.
-pub(crate) async fn read_bars(pod: &RestClient, channel: &str) -> anyhow::Result<Vec<BarJson>> {
-    let path = all_bars_request_path(channel).context("the channel has no bars")?;
+pub(crate) async fn read_bars(
+    pod: &RestClient,
+    channel: &str,
+    generation: u16,
+) -> anyhow::Result<Vec<BarJson>> {
+    let path = all_bars_request_path(channel, generation).context("the channel has no bars")?;
     send_blocking_request(pod, move |rest| rest.get_all_pages(&path)).await
 }

@@ -24,7 +24,7 @@ pub enum StreamRequest {
 }
 
 /// A channel to subscribe to. A client that holds a message of the channel names it by `epoch` and
-/// `seq`, to receive what changed since then.
+/// `seq`, and by `generation` if its snapshot had one, to receive what changed since then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelSubscriptionJson {
@@ -36,6 +36,25 @@ pub struct ChannelSubscriptionJson {
     /// The sequence number of the last message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<i64>,
+    /// The generation of the venue in the last snapshot; 1 if left out.
+    #[serde(
+        default = "first_generation",
+        skip_serializing_if = "is_first_generation"
+    )]
+    pub generation: u16,
+}
+
+/// Returns the number of a venue's first generation.
+const fn first_generation() -> u16 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_first_generation(generation: &u16) -> bool {
+    *generation == first_generation()
 }
 
 /// A message that the server sends. The type parameter `Change` is the type of a changed bar: a
@@ -51,6 +70,13 @@ pub enum StreamMessage<Change = BarChangeJson> {
         epoch: u64,
         /// The sequence number of this message.
         seq: i64,
+        /// The generation of the venue that the channel's name means now; 1 if left out. If it is
+        /// another than before, nothing that the client holds of the channel counts any more.
+        #[serde(
+            default = "first_generation",
+            skip_serializing_if = "is_first_generation"
+        )]
+        generation: u16,
         /// Whether `bars` is exactly what changed since the message that the client named. Left
         /// out if the client named none.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,8 +8,13 @@ use serde::{Deserialize, Serialize};
 /// A venue with its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VenueSettingsJson {
-    /// The venue.
+    /// The venue. A retired generation is named by its number, such as `binance@1`; the name alone
+    /// means the generation that is in use.
     pub venue: String,
+    /// The number of the generation that these settings are of.
+    pub generation: u16,
+    /// Whether the generation is retired.
+    pub retired: bool,
     /// How the venue numbers its trades: `contiguous`, `unique` or `none`.
     pub id_scheme: Cow<'static, str>,
     /// What an id is unique within: `symbol`, `day`, `exchange` or `file`.
@@ -24,6 +29,27 @@ pub struct VenueSettingsJson {
     pub nonpositive_prices: bool,
     /// Whether event times before 1973 are accepted.
     pub old_times: bool,
+}
+
+/// The response to the retirement of a venue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetiredVenueJson {
+    /// The retired generation, such as `binance@1`.
+    pub retired: String,
+    /// The name, which from now on means the next generation.
+    pub venue: String,
+    /// The number of the next generation.
+    pub generation: u16,
+}
+
+/// Returns the name of a venue for clients: the name alone means the generation in use, so a retired
+/// one has the number of its generation.
+#[must_use]
+pub fn public_venue_name(venue: &Venue, is_retired: bool) -> String {
+    match is_retired {
+        true => format!("{}@{}", venue.base_name(), venue.generation()),
+        false => venue.base_name().to_owned(),
+    }
 }
 
 /// Consecutive numbers that are missing between the ids of a venue, all from `first` to `last`.
@@ -49,7 +75,9 @@ impl VenueSettingsJson {
     #[must_use]
     pub fn new(venue: &Venue, settings: &VenueSettings) -> Self {
         Self {
-            venue: venue.as_str().to_owned(),
+            venue: public_venue_name(venue, settings.retired),
+            generation: venue.generation(),
+            retired: settings.retired,
             id_scheme: settings.scheme.name().into(),
             id_scope: settings.scope.name().into(),
             ties: settings.ties.name().into(),

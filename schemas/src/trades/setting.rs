@@ -9,8 +9,8 @@ use crate::record_reader::{RecordReader, check_array_length};
 use crate::record_writer::IN_MEMORY;
 
 /// The elements of the settings themselves: scheme, scope, ties, lateness, idle, non-positive
-/// prices, old times.
-const VALUES: u32 = 7;
+/// prices, old times, retired.
+const VALUES: u32 = 8;
 /// The version, the kind, the venue and the settings.
 const CHANGE_ELEMENTS: u32 = 3 + VALUES;
 /// The elements of declared settings after the version and the kind: venue, epoch, offset and the
@@ -101,7 +101,7 @@ fn write_settings_change(out: &mut Vec<u8>, change: &SettingsChange) {
             None => write_nil(out).expect(IN_MEMORY),
         }
     }
-    for value in [change.nonpositive_prices, change.old_times] {
+    for value in [change.nonpositive_prices, change.old_times, change.retired] {
         match value {
             Some(value) => write_bool(out, value).expect(IN_MEMORY),
             None => write_nil(out).expect(IN_MEMORY),
@@ -122,6 +122,7 @@ fn read_settings_change(reader: &mut RecordReader<'_>) -> Result<SettingsChange,
             RecordReader::read_boolean,
         )?,
         old_times: read_unless_nil(reader, "old_times", RecordReader::read_boolean)?,
+        retired: read_unless_nil(reader, "retired", RecordReader::read_boolean)?,
     })
 }
 

@@ -28,9 +28,10 @@ fn settings_changes() -> impl Strategy<Value = SettingsChange> {
         option::of(0..=longest_ns),
         any::<Option<bool>>(),
         any::<Option<bool>>(),
+        any::<Option<bool>>(),
     );
     (fixed, rest).prop_map(|((scheme, scope, ties), rest)| {
-        let (lateness_ns, idle_ns, nonpositive_prices, old_times) = rest;
+        let (lateness_ns, idle_ns, nonpositive_prices, old_times, retired) = rest;
         SettingsChange {
             scheme,
             scope,
@@ -39,6 +40,7 @@ fn settings_changes() -> impl Strategy<Value = SettingsChange> {
             idle_ns,
             nonpositive_prices,
             old_times,
+            retired,
         }
     })
 }

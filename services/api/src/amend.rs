@@ -76,10 +76,11 @@ async fn append_amendment<B: Backend>(
     key_digest: Option<[u8; 16]>,
 ) -> Result<Response, Problem> {
     let (venue, symbol, trade_name) = path;
-    let instrument = parse_instrument(&(venue.clone(), symbol.clone()))?;
+    let named = parse_instrument(&(venue.clone(), symbol.clone()))?;
+    let instrument = state.resolve_instrument(&named).await?;
     let settings = state
         .producer
-        .require_settings_completing_declaration(&instrument)
+        .require_settings_completing_declaration(&instrument.to_venue())
         .await?;
     let target =
         resolve_amended_trade_identifier(state, &instrument, &settings, trade_name, trade.time_ns)

@@ -22,7 +22,7 @@ use self::request::ListBarsRequest;
 use self::source::LiveAndStoredBars;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::PathSegments;
+use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -32,7 +32,8 @@ pub(crate) async fn list_bars<B: Backend>(
     PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = ListBarsRequest::read(&path, &uri)?;
+    let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
+    let request = ListBarsRequest::read(instrument, &uri)?;
     // The hub is read before the store: a bar that leaves the hub in between is in the store by
     // then.
     let source = LiveAndStoredBars::open(&state.hub, &state.bars, &request);

@@ -17,7 +17,7 @@ use self::request::ListDuplicatesRequest;
 use self::source::DuplicatePageSource;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::{PathSegments, parse_instrument, parse_venue};
+use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
 use crate::state::ApiState;
 use crate::trades::trade_json;
@@ -29,12 +29,12 @@ pub(crate) async fn list_duplicates<B: Backend>(
     PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let instrument = parse_instrument(&path)?;
+    let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
     let partition = state.partition_of(&instrument);
     let request = ListDuplicatesRequest::read(&uri, partition)?;
     let settings = state
         .producer
-        .settings_declared_everywhere(&parse_venue(&path.0)?)
+        .settings_declared_everywhere(&instrument.to_venue())
         .await?;
     let source = DuplicatePageSource::open(
         &state.bars,

@@ -29,6 +29,7 @@ mod stream;
 mod submit;
 mod symbols;
 mod trades;
+mod venue_name;
 mod venues;
 
 pub use deferred_router::{DeferredRouter, starting_router};

@@ -6,10 +6,11 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use market::{DAY_NS, Instrument, Symbol, Venue, normalize_symbol};
+use market::{DAY_NS, Symbol, normalize_symbol};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{ErrorCode, Problem};
+use crate::venue_name::{NamedInstrument, NamedVenue};
 
 /// The number of elements of a page unless the query says otherwise.
 const DEFAULT_LIMIT: u32 = 500;
@@ -24,7 +25,8 @@ pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 pub(crate) const ACCEPTED_TIMES: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
 
 /// Describes the accepted names of venues.
-const ACCEPTED_VENUES: &str = "1 to 32 of A-Z a-z 0-9 . _ -";
+const ACCEPTED_VENUES: &str =
+    "1 to 32 of A-Z a-z 0-9 . _ -, or such a name with the number of a generation, as in binance@1";
 
 /// Describes the accepted names of symbols.
 const ACCEPTED_SYMBOLS: &str = "1 to 64 letters, digits, marks, punctuation and symbols of any \
@@ -143,7 +145,7 @@ where
 }
 
 /// Parses a venue of a path or a query.
-pub(crate) fn parse_venue(text: &str) -> Result<Venue, Problem> {
+pub(crate) fn parse_venue(text: &str) -> Result<NamedVenue, Problem> {
     parse_parameter("venue", text, ACCEPTED_VENUES)
 }
 
@@ -153,12 +155,12 @@ pub(crate) fn parse_symbol(text: &str) -> Result<Symbol, Problem> {
 }
 
 /// Parses the instrument of a path, which is a venue and a symbol.
-pub(crate) fn parse_instrument(path: &(String, String)) -> Result<Instrument, Problem> {
+pub(crate) fn parse_instrument(path: &(String, String)) -> Result<NamedInstrument, Problem> {
     let (venue, symbol) = path;
-    Ok(Instrument::new(
-        &parse_venue(venue)?,
-        &parse_symbol(symbol)?,
-    ))
+    Ok(NamedInstrument {
+        venue: parse_venue(venue)?,
+        symbol: parse_symbol(symbol)?,
+    })
 }
 
 /// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds. An integer that is

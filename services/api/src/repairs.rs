@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use backend::Backend;
-use market::{HORIZON_NS, HOUR_NS, Interval};
+use market::{HORIZON_NS, HOUR_NS, Instrument, Interval};
 use schemas::api::RepairResponseJson;
 use store::{BarQuery, BarReader, TickStore};
 
@@ -28,18 +28,16 @@ pub(crate) async fn post_repair<B: Backend>(
     let mut permit = state.body_budget().empty_permit();
     let body = read_body(request, &mut permit, &state.clock).await?;
     let request = RepairRequest::read(&body)?;
+    let instrument = state.resolve_instrument(&request.instrument).await?;
     state
         .producer
-        .require_settings_completing_declaration(&request.instrument)
+        .require_settings_completing_declaration(&instrument.to_venue())
         .await?;
-    let hours = load_changeability_of_hours(&state, &request).await?;
+    let hours = load_changeability_of_hours(&state, &instrument, &request).await?;
     let mut response = RepairResponseJson::default();
     let repairs = request.split_into_repairs(&hours, &mut response);
     if !repairs.is_empty() {
-        state
-            .producer
-            .append_repairs(&request.instrument, &repairs)
-            .await?;
+        state.producer.append_repairs(&instrument, &repairs).await?;
     }
     response.records = repairs.len() as u64;
     Ok(json_response(StatusCode::ACCEPTED, &response))
@@ -48,9 +46,10 @@ pub(crate) async fn post_repair<B: Backend>(
 /// Loads the hours that hold bars or ticks, each with whether it can still change.
 async fn load_changeability_of_hours<B: Backend>(
     state: &ApiState<B>,
+    instrument: &Instrument,
     request: &RepairRequest,
 ) -> Result<BTreeMap<i64, HourChangeability>, Problem> {
-    let partition = state.partition_of(&request.instrument);
+    let partition = state.partition_of(instrument);
     let progress = state.bars.all_partition_progress().await?;
     let progress = progress.iter().find(|row| row.partition == partition);
     // The age of an hour is relative to the fold's time, which is the log's append time, and not to
@@ -58,7 +57,7 @@ async fn load_changeability_of_hours<B: Backend>(
     let now_ns = progress.map_or(0, |row| row.append_time_ns);
     let start_ns = request.start_ns - request.start_ns.rem_euclid(HOUR_NS);
     let query = BarQuery {
-        instrument: request.instrument.clone(),
+        instrument: instrument.clone(),
         interval: Interval::H1,
         start_ns,
         end_ns: request.end_ns,
@@ -67,7 +66,7 @@ async fn load_changeability_of_hours<B: Backend>(
     };
     let ticks = state
         .ticks
-        .hours_with_max_tick_counts(&request.instrument, start_ns, request.end_ns)
+        .hours_with_max_tick_counts(instrument, start_ns, request.end_ns)
         .await?;
     let mut hours: BTreeMap<_, _> = ticks
         .iter()

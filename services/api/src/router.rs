@@ -50,6 +50,7 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
             "/api/v1/venues/{venue}/settings",
             get(venues::get_settings).put(venues::put_settings),
         )
+        .route("/api/v1/venues/{venue}/retire", post(venues::retire_venue))
         .route("/api/v1/venues/{venue}/gaps", get(venues::list_gaps))
         .route("/api/v1/stream", get(stream::open_stream))
         .route("/api/v1/version", get(operations::get_version))

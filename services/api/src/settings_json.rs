@@ -1,6 +1,6 @@
 //! Parsing a change of a venue's settings.
 
-use market::{MILLISECOND_NS, SettingsChange, VenueSettings};
+use market::{MAX_GENERATION, MILLISECOND_NS, SettingsChange, VenueSettings};
 
 use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::problem::Problem;
@@ -36,6 +36,31 @@ pub(crate) fn parse_settings_change(body: &[u8]) -> Result<SettingsChange, Probl
         idle_ns: duration_member(&object, 3)?,
         nonpositive_prices: boolean_member(&object, 4)?,
         old_times: boolean_member(&object, 6)?,
+        retired: None,
+    })
+}
+
+/// Parses the generation of a request that retires a venue.
+///
+/// # Errors
+/// A [`Problem`] that names what is wrong.
+pub(crate) fn parse_generation(body: &[u8]) -> Result<u16, Problem> {
+    let expected = ExpectedObjectDescription {
+        object: "a JSON object with the generation to retire",
+        member: "a member of a retirement",
+    };
+    let object: RawObject<'_, 1> = parse_object_body(body, &["generation"], &expected)?;
+    let generation = match object.value(0) {
+        UnparsedValue::Number(digits) => digits.parse().ok(),
+        _ => None,
+    };
+    let generation = generation.filter(|generation| (1..=MAX_GENERATION).contains(generation));
+    generation.ok_or_else(|| {
+        Problem::invalid_parameter(
+            "generation",
+            "generation is not the number of a generation",
+            "the generation that GET …/settings returns",
+        )
     })
 }
 

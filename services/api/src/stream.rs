@@ -1,6 +1,8 @@
 //! The live stream: one WebSocket with many channels.
 
 mod connection;
+mod generation_check;
+mod named_channel;
 mod request;
 
 use axum::extract::State;

@@ -36,8 +36,13 @@ pub(crate) async fn list_symbols<B: Backend>(
     let after = params.text("cursor");
     let after = after.map(|text| decode_cursor::<LastSymbolOfPage>(CursorKind::Symbols, text));
     let after = after.transpose()?;
+    let venue = params.text("venue").map(parse_venue).transpose()?;
+    let venue = match venue {
+        Some(named) => Some(state.resolve_venue(&named).await?),
+        None => None,
+    };
     let query = SymbolQuery {
-        venue: params.text("venue").map(parse_venue).transpose()?,
+        venue,
         after: after.and_then(|last| last.0.parse().ok()),
         limit: limit + 1,
     };
@@ -45,17 +50,22 @@ pub(crate) async fn list_symbols<B: Backend>(
     let has_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let last = rows.last().filter(|_| has_more);
+    let mut data = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let venue = state.public_venue_name(&row.instrument.to_venue()).await?;
+        data.push(symbol_json(venue, row));
+    }
     let page = PageJson {
         next_cursor: last.map(|row| encode_cursor(CursorKind::Symbols, &row.instrument.key())),
-        data: rows.iter().map(symbol_json).collect(),
+        data,
     };
     Ok(json_response(StatusCode::OK, &page))
 }
 
-fn symbol_json(row: &SymbolRow) -> SymbolJson {
+fn symbol_json(venue: String, row: &SymbolRow) -> SymbolJson {
     let closed = (row.closed_until_ns > 0).then_some(row.closed_until_ns);
     SymbolJson {
-        venue: row.instrument.venue().to_owned(),
+        venue,
         symbol: row.instrument.symbol().to_owned(),
         watermark: format_time(row.watermark_ns),
         last_append_time: format_time(row.last_append_ns),

@@ -20,7 +20,7 @@ pub(crate) use self::slices::TimeSlices;
 use self::source::FoldedTradeReader;
 use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
-use crate::params::{PathSegments, parse_instrument, parse_venue};
+use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
 use crate::state::ApiState;
 
@@ -31,11 +31,11 @@ pub(crate) async fn list_trades<B: Backend>(
     uri: Uri,
 ) -> Result<Response, Problem> {
     let request = ListTradesRequest::read(&uri)?;
-    let instrument = parse_instrument(&path)?;
+    let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
     let partition = state.partition_of(&instrument);
     let settings = state
         .producer
-        .settings_declared_everywhere(&parse_venue(&path.0)?)
+        .settings_declared_everywhere(&instrument.to_venue())
         .await?;
     let source = FoldedTradeReader::open(
         &state.bars,

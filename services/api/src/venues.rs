@@ -8,7 +8,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use backend::Backend;
 use market::{IdScheme, Venue};
-use schemas::api::{PageJson, VenueSettingsJson};
+use schemas::api::{PageJson, RetiredVenueJson, VenueSettingsJson};
 use store::BarReader;
 
 use self::gaps::{ListGapsRequest, gap_page};
@@ -16,7 +16,7 @@ use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::{PathSegments, QueryParams, parse_venue};
 use crate::problem::{ErrorCode, Problem};
-use crate::settings_json::parse_settings_change;
+use crate::settings_json::{parse_generation, parse_settings_change};
 use crate::state::ApiState;
 
 /// `GET /api/v1/venues`: every venue whose declaration was folded.
@@ -41,7 +41,7 @@ pub(crate) async fn get_settings<B: Backend>(
     uri: Uri,
 ) -> Result<Response, Problem> {
     QueryParams::read(&uri, &[])?;
-    let venue = parse_venue(&path)?;
+    let venue = state.resolve_venue(&parse_venue(&path)?).await?;
     let settings = state.producer.settings_declared_everywhere(&venue).await?;
     let settings = settings.ok_or_else(|| unknown_venue_problem(&venue))?;
     Ok(json_response(
@@ -58,15 +58,49 @@ pub(crate) async fn put_settings<B: Backend>(
     request: Request,
 ) -> Result<Response, Problem> {
     QueryParams::read(request.uri(), &[])?;
-    let venue = parse_venue(&path)?;
+    let named = parse_venue(&path)?;
     let mut permit = state.body_budget().empty_permit();
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
     let change = parse_settings_change(&body)?;
+    let venue = state.resolve_venue(&named).await?;
+    let in_use = state.producer.venue_in_use(&venue).await?;
+    if venue.generation() > in_use.generation() {
+        return Err(unknown_venue_problem(&venue));
+    }
     let settings = state.producer.declare(&venue, change).await?;
     Ok(json_response(
         StatusCode::OK,
         &VenueSettingsJson::new(&venue, &settings),
     ))
+}
+
+/// `POST /api/v1/venues/{venue}/retire`: ends a generation of a venue's name. Responds once every
+/// partition of the log holds that.
+pub(crate) async fn retire_venue<B: Backend>(
+    State(state): State<ApiState<B>>,
+    PathSegments(path): PathSegments<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    QueryParams::read(request.uri(), &[])?;
+    let named = parse_venue(&path)?;
+    if !named.means_generation_in_use() {
+        let detail = "the generation to retire is a member of the body";
+        return Err(Problem::invalid_parameter(
+            "venue",
+            detail,
+            "the name alone",
+        ));
+    }
+    let mut permit = state.body_budget().empty_permit();
+    let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
+    let generation = parse_generation(&body)?;
+    let next = state.producer.retire(named.venue(), generation).await?;
+    let json = RetiredVenueJson {
+        retired: format!("{}@{generation}", next.base_name()),
+        venue: next.base_name().to_owned(),
+        generation: next.generation(),
+    };
+    Ok(json_response(StatusCode::OK, &json))
 }
 
 /// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between the venue's ids.
@@ -75,7 +109,8 @@ pub(crate) async fn list_gaps<B: Backend>(
     PathSegments(path): PathSegments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = ListGapsRequest::read(parse_venue(&path)?, &uri)?;
+    let venue = state.resolve_venue(&parse_venue(&path)?).await?;
+    let request = ListGapsRequest::read(venue, &uri)?;
     let settings = state
         .producer
         .settings_declared_everywhere(&request.venue)

@@ -53,11 +53,10 @@ async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
         }
         is_transient
     };
-    let declare = || {
-        producer.declare(
-            feed.venue(),
-            SettingsChange::of_all(&SyntheticFeed::venue_settings()),
-        )
+    let declare = async || {
+        let venue = producer.venue_in_use(feed.venue()).await?;
+        let change = SettingsChange::of_all(&SyntheticFeed::venue_settings());
+        producer.declare(&venue, change).await
     };
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());

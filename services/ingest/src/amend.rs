@@ -27,9 +27,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         trade: Trade,
     ) -> Result<RecordPosition, IngestError> {
         let partition = self.partition_of(instrument);
-        let settings = self
-            .require_settings_completing_declaration(instrument)
-            .await?;
+        let venue = instrument.to_venue();
+        let settings = self.require_settings_completing_declaration(&venue).await?;
         market::validate_trade_of_any_venue(&trade, self.clock.now_ns())
             .and_then(|()| settings.validate_amendment(&amendment, &trade))
             .map_err(|reason| IngestError::Rejected {
@@ -66,7 +65,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         if repairs.is_empty() || !repairs.iter().all(|repair| repair.is_valid()) {
             return Err(IngestError::InvalidRepair);
         }
-        self.require_settings_completing_declaration(instrument)
+        self.require_settings_completing_declaration(&instrument.to_venue())
             .await?;
         self.check_symbol_limit(instrument).await?;
         let records: Vec<_> = repairs
@@ -79,25 +78,21 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         Ok(self.record_position(self.partition_of(instrument), offset))
     }
 
-    /// Returns the settings of an instrument's venue.
+    /// Returns the settings of a venue.
     ///
     /// # Errors
     /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] if the venue was not declared;
     /// the errors of the log and the store.
     pub async fn require_settings_completing_declaration(
         &self,
-        instrument: &Instrument,
+        venue: &Venue,
     ) -> Result<VenueSettings, IngestError> {
-        let venue: Venue = instrument
-            .venue()
-            .parse()
-            .expect("an instrument has a valid venue");
-        if let Some(settings) = self.settings_declared_everywhere(&venue).await? {
+        if let Some(settings) = self.settings_declared_everywhere(venue).await? {
             return Ok(settings);
         }
         // A declaration may not be folded yet, or be in some partitions only. It is completed then.
-        match load_declared_settings(&self.log, &self.reader, &venue, None).await? {
-            Some(_) => self.settings_or_declare_default(instrument).await,
+        match load_declared_settings(&self.log, &self.reader, venue, None).await? {
+            Some(_) => self.settings_of_venue_or_declare_default(venue).await,
             None => Err(RejectReason::VenueUnknown.into()),
         }
     }

@@ -100,14 +100,21 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         instrument: &Instrument,
     ) -> Result<VenueSettings, IngestError> {
-        if let Some(known) = self.known_settings.get(instrument.venue()) {
-            return Ok(known.settings);
+        match self.known_settings.get(instrument.venue()) {
+            Some(known) => Ok(known.settings),
+            None => {
+                let venue = instrument.to_venue();
+                self.settings_of_venue_or_declare_default(&venue).await
+            }
         }
-        let venue: Venue = instrument
-            .venue()
-            .parse()
-            .expect("an instrument has a valid venue");
-        if let Some(stored) = self.settings_declared_everywhere(&venue).await? {
+    }
+
+    /// Returns the settings of a venue, which is declared if it was not.
+    pub(crate) async fn settings_of_venue_or_declare_default(
+        &self,
+        venue: &Venue,
+    ) -> Result<VenueSettings, IngestError> {
+        if let Some(stored) = self.settings_declared_everywhere(venue).await? {
             return Ok(stored);
         }
         let _guard = self.declaration_lock.lock().await;
@@ -116,14 +123,14 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         let before_read = self.known_settings.before_read();
         // Another process may have declared it just now, or appended copies to some partitions only.
-        match load_declared_settings(&self.log, &self.reader, &venue, None).await? {
-            Some(declared) => self.append_copies(&venue, declared, before_read).await,
+        match load_declared_settings(&self.log, &self.reader, venue, None).await? {
+            Some(declared) => self.append_copies(venue, declared, before_read).await,
             // A change that names nothing declares the venue with the default settings, and keeps
             // those that another process declares meanwhile.
             None => {
                 self.check_venue_limit().await?;
                 let change = SettingsChange::default();
-                self.append_change_and_copies(&venue, change, before_read)
+                self.append_change_and_copies(venue, change, before_read)
                     .await
             }
         }
@@ -226,6 +233,7 @@ fn log_declared_settings(venue: &Venue, settings: &VenueSettings) {
         idle_ms = settings.idle_ns / MILLISECOND_NS,
         nonpositive_prices = settings.nonpositive_prices,
         old_times = settings.old_times,
+        retired = settings.retired,
         "venue declared"
     );
 }

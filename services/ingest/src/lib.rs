@@ -7,6 +7,7 @@
 mod amend;
 mod declare;
 mod error;
+mod generations;
 mod known_settings;
 mod metrics;
 mod name_limits;

@@ -130,7 +130,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     }
 
     /// Returns the route of each instrument. Trades of an instrument whose venue would be one more than
-    /// there may be are refused.
+    /// there may be are refused, and those of a generation that is not in use.
     async fn routes_of(
         &self,
         instruments: &[&Instrument],
@@ -144,21 +144,21 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
                 let venue = instrument.venue();
                 !stored.contains(venue) && self.known_settings.get(venue).is_none()
             });
-            let settings = match is_refused {
+            let found = match is_refused {
                 true => Err(RejectReason::VenueLimit.into()),
-                false => self.settings_or_declare_default(instrument).await,
+                false => self.instrument_in_use_with_settings(instrument).await,
             };
-            let route = match settings {
-                Ok(settings) => InstrumentRoute::new(instrument, settings, partitions),
-                Err(IngestError::Rejected {
-                    reason: reason @ RejectReason::VenueLimit,
-                    ..
-                }) => {
-                    if stored_venues.is_none() {
+            let route = match found {
+                Ok((instrument, settings)) => {
+                    InstrumentRoute::new(instrument, settings, partitions)
+                }
+                Err(IngestError::Rejected { reason, .. }) => {
+                    if reason == RejectReason::VenueLimit && stored_venues.is_none() {
                         let rows = self.reader.venues().await?.into_iter();
                         stored_venues = Some(rows.map(|row| row.venue.as_str().into()).collect());
                     }
                     let settings = VenueSettings::default();
+                    let instrument = (*instrument).clone();
                     InstrumentRoute::new(instrument, settings, partitions).refused(reason)
                 }
                 Err(error) => return Err(error),
@@ -166,6 +166,23 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             routes.push(route);
         }
         Ok(routes)
+    }
+
+    /// Returns an instrument at the generation of its venue that is in use, and the settings, which
+    /// are declared if they were not.
+    async fn instrument_in_use_with_settings(
+        &self,
+        instrument: &Instrument,
+    ) -> Result<(Instrument, VenueSettings), IngestError> {
+        let current = self.instrument_in_use(instrument).await?;
+        let settings = self.settings_or_declare_default(&current).await?;
+        if !settings.retired {
+            return Ok((current, settings));
+        }
+        // Another process retires it at this moment.
+        let current = self.instrument_in_use(instrument).await?;
+        let settings = self.settings_or_declare_default(&current).await?;
+        Ok((current, settings))
     }
 
     /// Refuses the trades of instruments that would be one symbol more than there may be. An
@@ -177,11 +194,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         routes: &mut [InstrumentRoute],
         now_ns: i64,
     ) -> Result<(), IngestError> {
-        let is_new = |(route, instrument): (&InstrumentRoute, &&Instrument)| {
-            route.refusal.is_none() && !self.accepted_symbols.is_known(instrument)
+        let is_new = |route: &InstrumentRoute| {
+            route.refusal.is_none() && !self.accepted_symbols.is_known(&route.instrument)
         };
-        let pairs = routes.iter().zip(&distinct.instruments);
-        let mut waits: Vec<bool> = pairs.map(is_new).collect();
+        let mut waits: Vec<bool> = routes.iter().map(is_new).collect();
         if !waits.contains(&true) {
             return Ok(());
         }
@@ -195,7 +211,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         let instruments: Vec<_> = candidates
             .iter()
-            .map(|index| distinct.instruments[*index])
+            .map(|index| &routes[*index].instrument)
             .collect();
         let accepted = self
             .accepted_symbols

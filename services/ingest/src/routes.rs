@@ -6,6 +6,8 @@ use market::{Instrument, RejectReason, Trade, VenueSettings};
 
 /// Where an instrument's trades are appended, and by which rules.
 pub(crate) struct InstrumentRoute {
+    /// The instrument, at the generation of its venue that is in use.
+    pub(crate) instrument: Instrument,
     /// The key of the instrument's records.
     pub(crate) key: Bytes,
     /// The partition that the key names.
@@ -50,11 +52,12 @@ impl<'a> DistinctInstruments<'a> {
 
 impl InstrumentRoute {
     /// Returns the route of an instrument whose venue has these settings.
-    pub(crate) fn new(instrument: &Instrument, settings: VenueSettings, partitions: u32) -> Self {
-        let key = instrument.key().as_bytes();
+    pub(crate) fn new(instrument: Instrument, settings: VenueSettings, partitions: u32) -> Self {
+        let key = Bytes::copy_from_slice(instrument.key().as_bytes());
         Self {
-            key: Bytes::copy_from_slice(key),
-            partition: schemas::partition_of(key, partitions),
+            partition: schemas::partition_of(&key, partitions),
+            instrument,
+            key,
             settings,
             refusal: None,
         }

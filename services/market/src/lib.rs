@@ -63,4 +63,6 @@ pub use time::{
 pub use trade::{SenderTradeId, Side, Trade};
 pub use trade_id::TradeId;
 pub use trade_identity::{TradeIdRef, TradeIdentity};
-pub use value_domain::{TextError, TextKind, UNICODE_VERSION, normalize_symbol, validate_text};
+pub use value_domain::{
+    MAX_GENERATION, TextError, TextKind, UNICODE_VERSION, normalize_symbol, validate_text,
+};

@@ -26,6 +26,8 @@ pub enum RejectReason {
     QuantityNegative,
     /// The venue was not declared before the trade.
     VenueUnknown,
+    /// The venue was retired before the trade, the edit or the cancel.
+    VenueRetired,
     /// The price is zero or below, and the settings of the venue do not allow that.
     PriceNotPositive,
     /// The ids of the venue are contiguous numbers, and the trade has no id.
@@ -58,7 +60,7 @@ pub enum RejectReason {
 
 impl RejectReason {
     /// Every reason.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Malformed,
         Self::KeyMalformed,
         Self::Misrouted,
@@ -67,6 +69,7 @@ impl RejectReason {
         Self::TimeInFuture,
         Self::QuantityNegative,
         Self::VenueUnknown,
+        Self::VenueRetired,
         Self::PriceNotPositive,
         Self::IdMissing,
         Self::IdNotANumber,
@@ -94,6 +97,7 @@ impl RejectReason {
             Self::TimeInFuture => "time_in_future",
             Self::QuantityNegative => "quantity_negative",
             Self::VenueUnknown => "venue_unknown",
+            Self::VenueRetired => "venue_retired",
             Self::PriceNotPositive => "price_not_positive",
             Self::IdMissing => "id_missing",
             Self::IdNotANumber => "id_not_a_number",
@@ -126,6 +130,9 @@ impl RejectReason {
             Self::TimeInFuture => "time is more than 5 minutes ahead of the clock",
             Self::QuantityNegative => "quantity is negative; leave it out for a trade without size",
             Self::VenueUnknown => "the venue has not been declared; put its settings first",
+            Self::VenueRetired => {
+                "the venue has been retired; its name alone means the next generation"
+            }
             Self::PriceNotPositive => {
                 "price is not above zero; the venue's setting nonpositive_prices would allow it"
             }
@@ -188,7 +195,9 @@ impl RejectReason {
             | Self::TimeInFuture
             | Self::BeyondHorizon => "time",
             Self::QuantityNegative => "quantity",
-            Self::VenueUnknown | Self::SettingsConflict | Self::VenueLimit => "venue",
+            Self::VenueUnknown | Self::VenueRetired | Self::SettingsConflict | Self::VenueLimit => {
+                "venue"
+            }
             Self::PriceNotPositive => "price",
             Self::IdMissing | Self::IdNotANumber | Self::IdUnexpected | Self::TargetMissing => "id",
             Self::ScopeMissing | Self::ScopeUnexpected => "scope",

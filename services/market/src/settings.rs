@@ -85,6 +85,9 @@ pub struct VenueSettings {
     pub nonpositive_prices: bool,
     /// Whether event times before [`OLDEST_USUAL_TIME_NS`] are accepted.
     pub old_times: bool,
+    /// Whether the venue is retired: no further trades, edits or cancels are accepted. Nothing ends
+    /// that; the name begins another generation.
+    pub retired: bool,
 }
 
 impl Default for VenueSettings {
@@ -99,6 +102,7 @@ impl Default for VenueSettings {
             idle_ns: 5 * SECOND_NS,
             nonpositive_prices: false,
             old_times: false,
+            retired: false,
         }
     }
 }
@@ -130,6 +134,7 @@ impl VenueSettings {
     /// # Errors
     /// [`RejectReason`], which names what the settings do not allow.
     pub fn validate_trade(&self, trade: &Trade) -> Result<(), RejectReason> {
+        self.require_not_retired()?;
         if trade.price.mantissa() <= 0 && !self.nonpositive_prices {
             return Err(RejectReason::PriceNotPositive);
         }
@@ -145,6 +150,7 @@ impl VenueSettings {
         amendment: &Amendment,
         trade: &Trade,
     ) -> Result<(), RejectReason> {
+        self.require_not_retired()?;
         match amendment.kind {
             AmendmentKind::Edit => self.validate_trade(trade)?,
             AmendmentKind::Cancel => self.validate_time_and_id(trade)?,
@@ -153,6 +159,13 @@ impl VenueSettings {
             return Err(RejectReason::TargetMissing);
         }
         Ok(())
+    }
+
+    const fn require_not_retired(&self) -> Result<(), RejectReason> {
+        match self.retired {
+            true => Err(RejectReason::VenueRetired),
+            false => Ok(()),
+        }
     }
 
     fn validate_time_and_id(&self, trade: &Trade) -> Result<(), RejectReason> {

@@ -11,7 +11,8 @@ use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 /// What a text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
-    /// The name of a venue.
+    /// The name of a venue. From its second generation on `@` and the number of the generation
+    /// follow, 2 to [`MAX_GENERATION`].
     Venue,
     /// The name of a symbol.
     Symbol,
@@ -48,6 +49,11 @@ pub enum TextError {
     /// The text is a reserved word.
     #[error("is reserved; any name but . .. and * is expected")]
     Reserved,
+    /// What follows the `@` of a venue is not the number of a generation.
+    #[error(
+        "has no generation after its @; the name alone or a number from 2 to {MAX_GENERATION} is expected, as in binance@2"
+    )]
+    Generation,
     /// There is no colon between a venue and a symbol.
     #[error("is not of the form venue:symbol")]
     NoColon,
@@ -58,6 +64,9 @@ pub enum TextError {
 /// It is part of what a record means, because a newer version accepts more symbols: the exact
 /// versions of both crates are in `Cargo.lock`, and a test compares them with this constant.
 pub const UNICODE_VERSION: (u64, u64, u64) = (18, 0, 0);
+
+/// The greatest number of a venue's generation.
+pub const MAX_GENERATION: u16 = 9_999;
 
 impl TextKind {
     /// Returns the greatest number of characters of a text.
@@ -89,6 +98,10 @@ impl TextKind {
 /// # Errors
 /// [`TextError`], which says what is wrong and what would be right.
 pub fn validate_text(kind: TextKind, text: &str) -> Result<(), TextError> {
+    let text = match kind {
+        TextKind::Venue => strip_generation(text)?,
+        _ => text,
+    };
     let (length, limit) = (text.chars().count(), kind.max_characters());
     if length == 0 || length > limit {
         return Err(TextError::Length { length, limit });
@@ -114,6 +127,20 @@ pub fn validate_text(kind: TextKind, text: &str) -> Result<(), TextError> {
         }
     }
     Ok(())
+}
+
+/// Returns the name of a venue without the generation that may follow it.
+fn strip_generation(text: &str) -> Result<&str, TextError> {
+    let Some((name, digits)) = text.split_once('@') else {
+        return Ok(text);
+    };
+    let generation = digits.parse().ok();
+    // Each generation has one name: no sign and no leading zero, and the first has none.
+    let is_canonical = |generation: &u16| {
+        (2..=MAX_GENERATION).contains(generation) && generation.to_string() == digits
+    };
+    let generation = generation.filter(is_canonical);
+    generation.map(|_| name).ok_or(TextError::Generation)
 }
 
 /// Returns a symbol's name in Unicode's normal form C, in which records hold it. Paths, file names

@@ -95,7 +95,7 @@ async fn put_settings(
             script.venue_settings.insert(venue.clone(), body);
             let ties = script.ties.unwrap_or("id");
             let settings = format!(
-                r#"{{"venue":"{venue}","id_scheme":"unique","id_scope":"symbol","ties":"{ties}",
+                r#"{{"venue":"{venue}","generation":1,"retired":false,"id_scheme":"unique","id_scope":"symbol","ties":"{ties}",
                 "lateness_ms":0,"idle_ms":0,"nonpositive_prices":false,"old_times":false}}"#
             );
             (StatusCode::OK, settings)

@@ -60,6 +60,7 @@ impl ProducerRecordGenerator {
                 idle_ns: i64::try_from(random.below(4) + 1).unwrap() * SECOND_NS,
                 nonpositive_prices: random.one_in(2),
                 old_times: random.one_in(2),
+                retired: false,
             };
             let known = instruments
                 .iter()
@@ -250,6 +251,8 @@ impl ProducerRecordGenerator {
             idle_ns: random.one_in(2).then(|| seconds(8) + SECOND_NS),
             nonpositive_prices: random.one_in(4).then(|| random.one_in(2)),
             old_times: random.one_in(4).then(|| random.one_in(2)),
+            // Nothing of the venue counts afterwards.
+            retired: random.one_in(300).then_some(true),
         };
         (instrument.venue().parse().unwrap(), change)
     }

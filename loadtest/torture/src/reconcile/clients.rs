@@ -28,7 +28,7 @@ pub(super) async fn compare_shown_bars(
             for pod in cluster.api_clients() {
                 let begin_ns = SystemClock.monotonic_ns();
                 loop {
-                    let read = read_bars(&pod, &name).await;
+                    let read = read_bars(&pod, &name, 1).await;
                     let read = read.map_err(|error| format!("{error:#}"));
                     let found =
                         read.and_then(|read| count_bars_if_equal(&client.shown_bars(&name), &read));

@@ -23,7 +23,7 @@ pub(crate) async fn newest_price<B: Backend>(
     uri: Uri,
 ) -> Result<Response, Problem> {
     QueryParams::read(&uri, &[])?;
-    let instrument = parse_instrument(&path)?;
+    let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
     let hot = state
         .hot
         .newest_price(&instrument)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::periods::PeriodSequence;
 use crate::cursor::{CursorKind, CursorPosition, decode_cursor};
-use crate::params::{END_OF_TIME_NS, QueryParams, parse_instrument};
+use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
 const PARAMETERS: &[&str] = &[
@@ -44,11 +44,11 @@ pub(super) struct ListBarsRequest {
 }
 
 impl ListBarsRequest {
-    /// Reads the path and the query.
+    /// Reads the query of a request for bars of an instrument.
     ///
     /// # Errors
     /// A [`Problem`] that names the parameter at fault.
-    pub(super) fn read(path: &(String, String), uri: &Uri) -> Result<Self, Problem> {
+    pub(super) fn read(instrument: Instrument, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
         let start_ns = match params.text("cursor") {
@@ -64,7 +64,7 @@ impl ListBarsRequest {
             }
         };
         Ok(Self {
-            instrument: parse_instrument(path)?,
+            instrument,
             periods: read_periods(&params)?,
             start_ns,
             end_ns,

@@ -1,6 +1,6 @@
 //! Bars of the hub and the store together.
 
-use market::{BarRow, Instrument, Interval, Venue};
+use market::{BarRow, Instrument, Interval};
 use store::{BarQuery, BarReader};
 
 use super::periods::PeriodSequence;
@@ -143,8 +143,7 @@ impl<'a, R: BarReader> LiveAndStoredBars<'a, R> {
         let key = self.instrument.key().as_bytes();
         let partition = schemas::partition_of(key, self.partitions);
         let progress = self.bars.partition_progress(partition).await?;
-        let venue = self.instrument.venue().parse();
-        let venue: Venue = venue.expect("an instrument has the name of a venue");
+        let venue = self.instrument.to_venue();
         let settings = self
             .bars
             .venue_settings_in_partition(&venue, partition)

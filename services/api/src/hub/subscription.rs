@@ -12,6 +12,8 @@ const REMEMBERED_BARS: usize = 4;
 #[derive(Debug, Clone)]
 pub struct Subscription {
     name: ChannelName,
+    /// The name by which the client knows the channel.
+    public_name: String,
     partition: u32,
     /// The sequence number of the last message that was sent.
     seq: i64,
@@ -22,13 +24,36 @@ pub struct Subscription {
 impl Subscription {
     /// Returns the subscription of a client that holds nothing yet of a channel in `partition`.
     #[must_use]
-    pub const fn new(name: ChannelName, partition: u32) -> Self {
+    pub fn new(name: ChannelName, partition: u32) -> Self {
         Self {
+            public_name: name.to_string(),
             name,
             partition,
             seq: BEFORE_FIRST_MESSAGE,
             sent: Vec::new(),
         }
+    }
+
+    /// Sets the name by which the client knows the channel, which may mean another generation of the
+    /// venue later.
+    #[must_use]
+    pub fn with_public_name(self, public_name: String) -> Self {
+        Self {
+            public_name,
+            ..self
+        }
+    }
+
+    /// Returns the name by which the client knows the channel.
+    #[must_use]
+    pub fn public_name(&self) -> &str {
+        &self.public_name
+    }
+
+    /// Returns the generation of the channel's venue.
+    #[must_use]
+    pub fn generation(&self) -> u16 {
+        self.name.instrument.to_venue().generation()
     }
 
     /// Returns the name of the channel.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use market::{DAY_NS, HOUR_NS, Instrument, MINUTE_NS};
+use market::{DAY_NS, HOUR_NS, MINUTE_NS};
 use schemas::Repair;
 use schemas::api::RepairResponseJson;
 
@@ -10,6 +10,7 @@ use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
 use crate::problem::Problem;
 use crate::raw_object::{RawObject, UnparsedValue};
+use crate::venue_name::NamedInstrument;
 
 /// The members of a request.
 const MEMBER_NAMES: [&str; 5] = ["venue", "symbol", "start", "end", "force"];
@@ -29,7 +30,7 @@ pub(super) enum HourChangeability {
 /// A request to refold the minutes that start in `[start_ns, end_ns)`.
 #[derive(Debug)]
 pub(super) struct RepairRequest {
-    pub(super) instrument: Instrument,
+    pub(super) instrument: NamedInstrument,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
     /// Whether a bar is replaced even if its ticks are not all there.
@@ -47,10 +48,10 @@ impl RepairRequest {
             member: "a member of a repair",
         };
         let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
-        let instrument = Instrument::new(
-            &parse_venue(&text_member(&object, 0)?)?,
-            &parse_symbol(&text_member(&object, 1)?)?,
-        );
+        let instrument = NamedInstrument {
+            venue: parse_venue(&text_member(&object, 0)?)?,
+            symbol: parse_symbol(&text_member(&object, 1)?)?,
+        };
         let (start_ns, end_ns) = (minute_member(&object, 2)?, minute_member(&object, 3)?);
         if start_ns >= end_ns {
             let detail = "end is not after start";
@@ -163,7 +164,10 @@ mod tests {
     fn request(start_ns: i64, end_ns: i64) -> RepairRequest {
         RepairRequest {
             force: false,
-            instrument: "v:S".parse().unwrap(),
+            instrument: NamedInstrument {
+                venue: "v".parse().unwrap(),
+                symbol: "S".parse().unwrap(),
+            },
             start_ns,
             end_ns,
         }

@@ -1,5 +1,7 @@
 //! One connection: the client's requests and the messages to it.
 
+use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use hashbrown::HashMap;
 use schemas::api::{ChannelSubscriptionJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
+use super::generation_check::GenerationCheck;
+use super::named_channel::NamedChannel;
 use super::request::decode_stream_request;
 use crate::hub::{
     ChannelName, ConnectionChangedChannels, EncodedMessage, StreamEncoding, Subscription,
@@ -25,19 +29,28 @@ const SNAPSHOT_BARS: u32 = 2;
 const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection is silent before the client is pinged.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// How long the store may take to read the bars of a snapshot.
+/// How often the connection looks whether names of venues mean another generation.
+const GENERATION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long the store may take to read the bars of a snapshot, or the settings of a venue.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The connection must end: the client has left or is too slow, or was sent away.
-struct Disconnected;
+pub(super) struct Disconnected;
 
 /// One client of the live stream.
 pub(super) struct StreamConnection<B: Backend> {
-    state: ApiState<B>,
+    pub(super) state: ApiState<B>,
     socket: WebSocket,
     encoding: StreamEncoding,
-    changed_channels: Arc<ConnectionChangedChannels>,
-    subscriptions: HashMap<ChannelName, Subscription>,
+    pub(super) changed_channels: Arc<ConnectionChangedChannels>,
+    pub(super) subscriptions: HashMap<ChannelName, NamedSubscription>,
+    pub(super) generations: GenerationCheck,
+}
+
+/// A subscription, and the name by which the client knows its channel.
+pub(super) struct NamedSubscription {
+    pub(super) named: NamedChannel,
+    pub(super) subscription: Subscription,
 }
 
 impl<B: Backend> StreamConnection<B> {
@@ -48,6 +61,7 @@ impl<B: Backend> StreamConnection<B> {
             encoding,
             changed_channels: Arc::default(),
             subscriptions: HashMap::new(),
+            generations: GenerationCheck::default(),
         }
     }
 
@@ -56,6 +70,7 @@ impl<B: Backend> StreamConnection<B> {
         let clock = self.state.clock.clone();
         let changed_channels = Arc::clone(&self.changed_channels);
         let stop = self.state.stop.clone();
+        let mut generation_check = pin!(clock.sleep(GENERATION_CHECK_INTERVAL));
         loop {
             let result = tokio::select! {
                 biased;
@@ -67,6 +82,10 @@ impl<B: Backend> StreamConnection<B> {
                     Some(Ok(frame)) => self.handle_frame(frame).await,
                     Some(Err(_)) | None => break,
                 },
+                () = &mut generation_check => {
+                    generation_check.set(clock.sleep(GENERATION_CHECK_INTERVAL));
+                    self.follow_generations().await
+                }
                 () = changed_channels.wait_for_change() => self.send_changes().await,
                 () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
@@ -109,8 +128,8 @@ impl<B: Backend> StreamConnection<B> {
         &mut self,
         request: ChannelSubscriptionJson,
     ) -> Result<(), Disconnected> {
-        let name: ChannelName = match request.channel.parse() {
-            Ok(name) => name,
+        let named: NamedChannel = match request.channel.parse() {
+            Ok(named) => named,
             Err(error) => {
                 let detail = format!("{error}");
                 return self
@@ -118,6 +137,7 @@ impl<B: Backend> StreamConnection<B> {
                     .await;
             }
         };
+        let name = self.resolve_or_close(&named, request.generation).await?;
         let is_new = !self.subscriptions.contains_key(&name);
         if is_new && self.subscriptions.len() >= MAX_CHANNELS {
             let detail = format!("a connection may have {MAX_CHANNELS} channels");
@@ -125,18 +145,13 @@ impl<B: Backend> StreamConnection<B> {
                 .send_error("too_many_channels", detail, Some(&request.channel))
                 .await;
         }
-        let partition = self.state.partition_of(&name.instrument);
-        self.state
-            .hub
-            .subscribe(&name, partition, &self.changed_channels);
-        let mut subscription = Subscription::new(name.clone(), partition);
-        // Before anything that can fail, so that the hub forgets this connection when it ends.
-        self.subscriptions
-            .insert(name.clone(), subscription.clone());
+        let mut subscription = self.add_subscription(&named, &name);
+        let is_same_generation = request.generation == subscription.generation();
         let message = match (request.epoch, request.seq) {
             (Some(epoch), Some(seq)) => {
                 let hub = &self.state.hub;
-                match hub.resume_message(&mut subscription, epoch, seq, self.encoding) {
+                let resume = || hub.resume_message(&mut subscription, epoch, seq, self.encoding);
+                match is_same_generation.then(resume).flatten() {
                     Some(message) => message,
                     None => {
                         self.read_snapshot_or_close(&mut subscription, Some(false))
@@ -146,14 +161,44 @@ impl<B: Backend> StreamConnection<B> {
             }
             _ => self.read_snapshot_or_close(&mut subscription, None).await?,
         };
-        self.subscriptions.insert(name, subscription);
+        self.keep_subscription(subscription);
         self.send_message(message).await
     }
 
+    /// Subscribes to a channel. The hub tells the connection of every change from now on.
+    pub(super) fn add_subscription(
+        &mut self,
+        named: &NamedChannel,
+        name: &ChannelName,
+    ) -> Subscription {
+        let partition = self.state.partition_of(&name.instrument);
+        self.state
+            .hub
+            .subscribe(name, partition, &self.changed_channels);
+        let subscription =
+            Subscription::new(name.clone(), partition).with_public_name(named.to_string());
+        // Before anything that can fail, so that the hub forgets this connection when it ends.
+        let added = NamedSubscription {
+            named: named.clone(),
+            subscription: subscription.clone(),
+        };
+        self.subscriptions.insert(name.clone(), added);
+        subscription
+    }
+
+    pub(super) fn keep_subscription(&mut self, subscription: Subscription) {
+        if let Some(known) = self.subscriptions.get_mut(subscription.name()) {
+            known.subscription = subscription;
+        }
+    }
+
     async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
-        let name = channel.parse::<ChannelName>().ok();
-        match name.filter(|name| self.subscriptions.remove(name).is_some()) {
+        let named: Option<NamedChannel> = channel.parse().ok();
+        let mut known = self.subscriptions.iter();
+        let known = known.find(|(_, known)| Some(&known.named) == named.as_ref());
+        match known.map(|(name, _)| name.clone()) {
             Some(name) => {
+                self.subscriptions.remove(&name);
                 self.state.hub.unsubscribe(&name, &self.changed_channels);
                 Ok(())
             }
@@ -165,10 +210,41 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
+    /// Returns the channel that the client means. If the store does not respond, it closes the
+    /// connection.
+    pub(super) async fn resolve_or_close(
+        &mut self,
+        named: &NamedChannel,
+        least_generation: u16,
+    ) -> Result<ChannelName, Disconnected> {
+        let resolved = self.state.resolve_channel(named, least_generation);
+        let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, resolved).await {
+            Ok(Ok(name)) => return Ok(name),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(self.close_without_store(&reason, named).await)
+    }
+
+    /// Closes the connection because the store does not respond.
+    async fn close_without_store(
+        &mut self,
+        reason: &str,
+        channel: &impl fmt::Display,
+    ) -> Disconnected {
+        tracing::warn!(reason, %channel, "no snapshot: the store does not respond");
+        self.close(
+            close_code::AGAIN,
+            "the store does not respond; connect again later",
+        )
+        .await;
+        Disconnected
+    }
+
     /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
     /// that leaves the hub in between is in what was read before. If the store does not respond,
     /// it closes the connection.
-    async fn read_snapshot_or_close(
+    pub(super) async fn read_snapshot_or_close(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
@@ -193,21 +269,16 @@ impl<B: Backend> StreamConnection<B> {
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        tracing::warn!(reason, channel = %name, "no snapshot: the store does not respond");
-        self.close(
-            close_code::AGAIN,
-            "the store does not respond; connect again later",
-        )
-        .await;
-        Err(Disconnected)
+        Err(self.close_without_store(&reason, &name).await)
     }
 
     /// Sends the next messages of the channels that have changed.
     async fn send_changes(&mut self) -> Result<(), Disconnected> {
         for name in self.changed_channels.take_changed() {
-            let Some(subscription) = self.subscriptions.get_mut(&name) else {
+            let Some(known) = self.subscriptions.get_mut(&name) else {
                 continue;
             };
+            let subscription = &mut known.subscription;
             let message = match self.state.hub.next_message(subscription, self.encoding) {
                 Ok(message) => message,
                 Err(_) => {
@@ -215,7 +286,7 @@ impl<B: Backend> StreamConnection<B> {
                     let message = self
                         .read_snapshot_or_close(&mut subscription, Some(false))
                         .await?;
-                    self.subscriptions.insert(name, subscription);
+                    self.keep_subscription(subscription);
                     Some(message)
                 }
             };
@@ -241,7 +312,10 @@ impl<B: Backend> StreamConnection<B> {
         self.send_bytes(bytes).await
     }
 
-    async fn send_message(&mut self, message: EncodedMessage) -> Result<(), Disconnected> {
+    pub(super) async fn send_message(
+        &mut self,
+        message: EncodedMessage,
+    ) -> Result<(), Disconnected> {
         self.send_bytes(message.bytes).await
     }
 

@@ -109,3 +109,51 @@ async fn symbols_are_listed_in_order() {
     assert_eq!(rest.data(), whole[5..]);
     assert!(rest.json()["next_cursor"].is_null());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retired_venue_begins_again_and_its_first_generation_stays_readable() {
+    let world = World::start().await;
+    let bars = |venue: &str| format!("/api/v1/bars/{venue}/A%2FB");
+    let old = trade_json(1, "2013-10-08T13:30:00Z", "1");
+    world.post("application/json", old).await;
+    let retire = |generation: &str| {
+        let body = format!(r#"{{"generation":{generation}}}"#);
+        let headers = [("Content-Type", "application/json")];
+        let (world, path) = (&world, "/api/v1/venues/v/retire");
+        async move { world.send("POST", path, &headers, body.into()).await }
+    };
+    for generation in ["0", "\"1\"", "null", "10000"] {
+        assert_eq!(retire(generation).await.status, 400, "{generation}");
+    }
+    assert_eq!(retire("2").await.status, 404);
+    let first = retire("1").await;
+    insta::assert_snapshot!("retired", first.snapshot_text());
+    assert_eq!(retire("1").await.text, first.text);
+    let settings = "/api/v1/venues/v/settings";
+    assert_eq!(world.get(settings).await.status, 404);
+    let contiguous = r#"{"id_scheme":"contiguous"}"#;
+    let declared = world.put(settings, contiguous).await;
+    insta::assert_snapshot!("next_generation", declared.snapshot_text());
+    let later = world.put("/api/v1/venues/v@3/settings", contiguous).await;
+    assert_eq!(later.status, 404);
+    let new = trade_json(1, "2013-10-08T13:35:00Z", "2");
+    assert_eq!(world.post("application/json", new).await.status, 200);
+    for (venue, start) in [("v", "13:35"), ("v@2", "13:35"), ("v@1", "13:30")] {
+        let found = world.get(&bars(venue)).await.data();
+        assert_eq!(found.len(), 1, "{venue}");
+        assert_eq!(&found[0]["start"].as_str().unwrap()[11..16], start);
+    }
+    let names = |list: &[serde_json::Value]| -> Vec<String> {
+        let name = |row: &serde_json::Value| row["venue"].as_str().unwrap().to_owned();
+        list.iter().map(name).collect()
+    };
+    let venues = world.get("/api/v1/venues").await.data();
+    assert_eq!(names(&venues), ["v@1", "v"]);
+    let symbols = world.get("/api/v1/symbols").await.data();
+    assert_eq!(names(&symbols), ["v@1", "v"]);
+    let symbols = world.get("/api/v1/symbols?venue=v").await.data();
+    assert_eq!(names(&symbols), ["v"]);
+    let cancel = "/api/v1/trades/v@1/A%2FB/1?time=2013-10-08T13:30:00Z";
+    let refused = world.delete(cancel).await;
+    assert_eq!(refused.json()["reason"], "venue_retired");
+}

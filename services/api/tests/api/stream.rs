@@ -4,7 +4,7 @@ use client::{StreamEncoding, StreamSocket};
 use schemas::api::StreamMessage;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, trade_json};
 
 const CHANNEL: &str = "bars:v:A/B:1m";
 
@@ -45,5 +45,65 @@ async fn a_subscription_that_fails_or_is_disconnected_leaves_nothing_behind() {
     assert!(matches!(message, Some(StreamMessage::Snapshot { .. })));
     world.wait_for_subscriptions(1).await;
     drop(socket);
+    world.wait_for_subscriptions(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_goes_on_with_the_next_generation_of_a_retired_venue() {
+    let world = World::start().await;
+    let post = |price: &'static str| {
+        let trade = trade_json(1, "2013-10-08T13:30:00Z", price);
+        let world = &world;
+        async move { world.post("application/json", trade).await }
+    };
+    post("1").await;
+    let (mut socket, first) = subscribe(&world).await;
+    let Some(StreamMessage::Snapshot {
+        generation, bars, ..
+    }) = first
+    else {
+        panic!("{first:?}");
+    };
+    assert_eq!((generation, bars[0].close.as_str()), (1, "1"));
+    let headers = [("Content-Type", "application/json")];
+    let path = "/api/v1/venues/v/retire";
+    let body = br#"{"generation":1}"#.to_vec();
+    assert_eq!(world.send("POST", path, &headers, body).await.status, 200);
+    post("2").await;
+    let next = loop {
+        match socket.next_frame_message::<StreamMessage<Value>>().await {
+            Ok(Some(StreamMessage::Snapshot {
+                channel,
+                generation: 2,
+                recovered,
+                seq,
+                epoch,
+                bars,
+                ..
+            })) => break (channel, recovered, seq, epoch, bars),
+            Ok(_) => {}
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let (channel, recovered, seq, epoch, bars) = next;
+    assert_eq!((channel.as_str(), recovered), (CHANNEL, Some(false)));
+    assert_eq!(bars.last().unwrap().close, "2");
+    world.wait_for_subscriptions(1).await;
+    // A client resumes with the generation that it holds, and with no other.
+    for (generation, expected) in [(2, true), (1, false)] {
+        let request = json!({"op": "subscribe", "channels": [
+            {"channel": CHANNEL, "epoch": epoch, "seq": seq, "generation": generation}]});
+        socket.send_request(&request).await.unwrap();
+        let recovered = loop {
+            match socket.next_frame_message::<StreamMessage<Value>>().await {
+                Ok(Some(StreamMessage::Snapshot { recovered, .. })) => break recovered,
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(recovered, Some(expected), "{generation}");
+    }
+    let request = json!({"op": "unsubscribe", "channels": [CHANNEL]});
+    socket.send_request(&request).await.unwrap();
     world.wait_for_subscriptions(0).await;
 }

@@ -11,6 +11,9 @@ use super::position::StreamPosition;
 #[derive(Debug, Clone, Default)]
 pub struct ChannelState {
     position: Option<StreamPosition>,
+    /// The generation of the venue in the last snapshot, which outlives a position that cannot be
+    /// trusted.
+    generation: Option<u16>,
     /// The state of each bar that the stream sent last, by start. Deltas change these.
     stream_bars: BTreeMap<String, BarJson>,
     /// The state of each bar with the greatest `through` that either the stream or REST sent. Kept
@@ -28,6 +31,9 @@ pub struct ChannelState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HistoryRequest {
     number: u64,
+    /// The generation of the channel's venue whose bars are to be read. The name alone may mean
+    /// another one to the pod that is asked.
+    pub generation: u16,
 }
 
 /// A message that was applied.
@@ -68,7 +74,8 @@ impl ChannelState {
     #[must_use]
     pub fn history_request(&self) -> Option<HistoryRequest> {
         let number = self.history_requests;
-        (number > self.history_served).then_some(HistoryRequest { number })
+        let generation = self.generation.unwrap_or(1);
+        (number > self.history_served).then_some(HistoryRequest { number, generation })
     }
 
     /// Applies the bars that REST returned after the caller was given `request`.
@@ -77,7 +84,12 @@ impl ChannelState {
     /// have to be read after its snapshot, so that no change is missed. The request itself stays
     /// open if the pod has returned a state beyond the end of an epoch: it does not know the end yet,
     /// and has put that state in the place of the one that counts. It will within about a second.
+    ///
+    /// Bars of another generation of the venue than the one that the last snapshot named are dropped.
     pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
+        if self.generation != Some(request.generation) {
+            return;
+        }
         let is_outdated = bars.iter().any(|bar| self.is_beyond_epoch_end(bar));
         for bar in bars {
             self.keep_if_newest(bar);
@@ -102,12 +114,17 @@ impl ChannelState {
             StreamMessage::Snapshot {
                 epoch,
                 seq,
+                generation,
                 recovered,
                 epoch_ends,
                 bars,
                 ..
             } => {
-                let sent = StreamPosition { epoch, seq };
+                let sent = StreamPosition {
+                    epoch,
+                    generation,
+                    seq,
+                };
                 self.apply_snapshot(sent, recovered, &epoch_ends, bars)
             }
             StreamMessage::Bars {
@@ -126,6 +143,11 @@ impl ChannelState {
         epoch_ends: &[PositionJson],
         bars: Vec<BarJson>,
     ) -> Result<AppliedMessage, StreamProtocolError> {
+        if self.generation.is_some_and(|held| held != sent.generation) {
+            self.newest_state_of_each_bar.clear();
+            self.position = None;
+        }
+        self.generation = Some(sent.generation);
         if recovered == Some(true) {
             let held = self.position;
             let continues = |held: StreamPosition| held.epoch == sent.epoch && held.seq <= sent.seq;

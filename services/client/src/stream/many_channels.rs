@@ -51,6 +51,7 @@ impl StreamClientState {
             channel: name.clone(),
             epoch: state.position().map(|held| held.epoch),
             seq: state.position().map(|held| held.seq),
+            generation: state.position().map_or(1, |held| held.generation),
         });
         StreamRequest::Subscribe {
             channels: channels.collect(),
@@ -101,16 +102,17 @@ impl StreamClientState {
     }
 }
 
-/// Returns the path of the REST request for all bars of a channel; `None` if the name is not
-/// `bars:VENUE:SYMBOL:INTERVAL`.
+/// Returns the path of the REST request for all bars of a channel whose venue has this generation;
+/// `None` if the name is not `bars:VENUE:SYMBOL:INTERVAL`.
 #[must_use]
-pub fn all_bars_request_path(channel: &str) -> Option<String> {
+pub fn all_bars_request_path(channel: &str, generation: u16) -> Option<String> {
     // A symbol may contain colons.
     let (venue, rest) = channel.strip_prefix("bars:")?.split_once(':')?;
     let (symbol, interval) = rest.rsplit_once(':')?;
     let symbol = path_segment(symbol);
+    let name = venue.split_once('@').map_or(venue, |(name, _)| name);
     Some(format!(
-        "/api/v1/bars/{venue}/{symbol}?interval={interval}&start=0&limit=10000"
+        "/api/v1/bars/{name}@{generation}/{symbol}?interval={interval}&start=0&limit=10000"
     ))
 }
 
@@ -123,13 +125,14 @@ mod tests {
 
     #[test]
     fn the_path_of_a_channels_bars_is_derived_from_its_name() {
-        let path = "/api/v1/bars/v/X?interval=1m&start=0&limit=10000";
-        assert_eq!(all_bars_request_path("bars:v:X:1m").as_deref(), Some(path));
-        let path = "/api/v1/bars/v/BTC%2FUSDT%3AUSDT?interval=1m&start=0&limit=10000";
-        let found = all_bars_request_path("bars:v:BTC/USDT:USDT:1m");
+        let path = "/api/v1/bars/v@1/X?interval=1m&start=0&limit=10000";
+        let found = all_bars_request_path("bars:v:X:1m", 1);
         assert_eq!(found.as_deref(), Some(path));
-        assert_eq!(all_bars_request_path("bars:v:X"), None);
-        assert_eq!(all_bars_request_path("trades:v:X:1m"), None);
+        let path = "/api/v1/bars/v@2/BTC%2FUSDT%3AUSDT?interval=1m&start=0&limit=10000";
+        let found = all_bars_request_path("bars:v@2:BTC/USDT:USDT:1m", 2);
+        assert_eq!(found.as_deref(), Some(path));
+        assert_eq!(all_bars_request_path("bars:v:X", 1), None);
+        assert_eq!(all_bars_request_path("trades:v:X:1m", 1), None);
     }
 
     fn snapshot(channel: &str) -> StreamMessage {
@@ -137,6 +140,7 @@ mod tests {
             channel: channel.to_owned(),
             epoch: 7,
             seq: 3,
+            generation: 1,
             recovered: None,
             epoch_ends: Vec::new(),
             bars: Vec::new(),

@@ -5,6 +5,8 @@
 pub struct StreamPosition {
     /// The generation of `bar-updates`.
     pub epoch: u64,
+    /// The generation of the channel's venue.
+    pub generation: u16,
     /// The sequence number; -1 before the first message.
     pub seq: i64,
 }

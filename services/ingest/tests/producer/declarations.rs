@@ -5,7 +5,8 @@ use std::sync::Arc;
 use candlewick_ingest::IngestError;
 use eventlog::{Log, LogError, NewRecord};
 use market::{
-    DeclaredSettings, IdScheme, IdScope, Position, SettingsChange, TieOrder, Venue, VenueSettings,
+    DeclaredSettings, IdScheme, IdScope, Position, RejectReason, SettingsChange, TieOrder, Venue,
+    VenueSettings,
 };
 use schemas::TradesTopicRecord;
 use tokio::sync::Semaphore;
@@ -237,4 +238,54 @@ async fn an_append_of_settings_that_one_partition_refuses_is_an_error() {
             assert_eq!(known, None, "partition {bad}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_retired_name_begins_another_generation_on_every_process() {
+    let log = empty_log();
+    let (_folder, store) = empty_store().await;
+    let [pod, other] = [new_producer(&log, &store), new_producer(&log, &store)];
+    let venue: Venue = "v".parse().unwrap();
+    let unknown = pod.retire(&venue, 1).await.unwrap_err();
+    let IngestError::Rejected { reason, .. } = unknown else {
+        panic!("{unknown}");
+    };
+    assert_eq!(reason, RejectReason::VenueUnknown);
+    let trades = |name: &str, id| vec![(parse_instrument(&format!("{name}:A")), trade(id))];
+    pod.append(trades("v", 1)).await.unwrap();
+    // A repeated request retires nothing else.
+    for _ in 0..2 {
+        assert_eq!(pod.retire(&venue, 1).await.unwrap().as_str(), "v@2");
+    }
+    assert_eq!(pod.venue_in_use(&venue).await.unwrap().as_str(), "v@2");
+    let settings = pod.settings_declared_everywhere(&venue).await.unwrap();
+    assert!(settings.unwrap().retired);
+    let second = pod.venue_in_use(&venue).await.unwrap();
+    // What the first had fixed does not bind the second.
+    pod.declare(&second, contiguous_change()).await.unwrap();
+    pod.append(trades("v", 2)).await.unwrap();
+    pod.append(trades("v@2", 3)).await.unwrap();
+    let rejected = pod.append(trades("v@3", 4)).await.unwrap().rejected;
+    assert_eq!(rejected[0].reason, RejectReason::VenueUnknown);
+    assert_eq!(keys_of_trades(&log).await, ["v:A", "v@2:A", "v@2:A"]);
+    // Another process reads the change from the log when it declares, at the latest.
+    assert_eq!(other.retire(&venue, 1).await.unwrap().as_str(), "v@2");
+    other.append(trades("v", 5)).await.unwrap();
+    assert_eq!(keys_of_trades(&log).await.len(), 4);
+    assert_eq!(pod.retire(&venue, 2).await.unwrap().as_str(), "v@3");
+    let rejected = pod.append(trades("v@2", 6)).await.unwrap().rejected;
+    assert_eq!(rejected[0].reason, RejectReason::VenueRetired);
+}
+
+/// Returns the keys of the trades in the log, in order.
+async fn keys_of_trades(log: &impl Log) -> Vec<String> {
+    let mut keys = Vec::new();
+    for partition in 0..PARTITIONS {
+        for record in log.fetch(partition, 0, 1 << 20).await.unwrap().records {
+            keys.push(String::from_utf8(record.key.to_vec()).unwrap());
+        }
+    }
+    keys.retain(|key| !key.is_empty());
+    keys.sort_unstable();
+    keys
 }

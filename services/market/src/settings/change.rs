@@ -21,6 +21,8 @@ pub struct SettingsChange {
     pub nonpositive_prices: Option<bool>,
     /// Whether event times before 1973 are accepted.
     pub old_times: Option<bool>,
+    /// Whether the venue is retired; `false` changes nothing.
+    pub retired: Option<bool>,
 }
 
 /// A change names another id scheme, id scope or tie order than the venue's first settings.
@@ -31,6 +33,18 @@ pub struct FixedSettingsConflict {
 }
 
 impl SettingsChange {
+    /// The change that retires a venue.
+    pub const RETIRE: Self = Self {
+        scheme: None,
+        scope: None,
+        ties: None,
+        lateness_ns: None,
+        idle_ns: None,
+        nonpositive_prices: None,
+        old_times: None,
+        retired: Some(true),
+    };
+
     /// Returns the change that names every setting.
     #[must_use]
     pub const fn of_all(settings: &VenueSettings) -> Self {
@@ -42,6 +56,7 @@ impl SettingsChange {
             idle_ns: Some(settings.idle_ns),
             nonpositive_prices: Some(settings.nonpositive_prices),
             old_times: Some(settings.old_times),
+            retired: Some(settings.retired),
         }
     }
 
@@ -81,6 +96,7 @@ impl SettingsChange {
             idle_ns: self.idle_ns.unwrap_or(base.idle_ns),
             nonpositive_prices: self.nonpositive_prices.unwrap_or(base.nonpositive_prices),
             old_times: self.old_times.unwrap_or(base.old_times),
+            retired: base.retired || self.retired.unwrap_or_default(),
         })
     }
 }

@@ -144,6 +144,28 @@ fn times_before_1973_need_the_setting_old_times() {
 }
 
 #[test]
+fn a_retired_venue_accepts_nothing_and_stays_retired() {
+    let retired = SettingsChange::RETIRE.apply_to(Some(&VenueSettings::default()));
+    let retired = retired.unwrap();
+    let trade = trade(OLDEST_USUAL_TIME_NS, "1", "7", "");
+    assert_eq!(
+        retired.validate_trade(&trade),
+        Err(RejectReason::VenueRetired)
+    );
+    for kind in [AmendmentKind::Edit, AmendmentKind::Cancel] {
+        let amendment = Amendment {
+            id: TradeId::Number(1),
+            kind,
+            target_position: None,
+        };
+        let found = retired.validate_amendment(&amendment, &trade);
+        assert_eq!(found, Err(RejectReason::VenueRetired), "{kind:?}");
+    }
+    let change = SettingsChange::of_all(&VenueSettings::default());
+    assert_eq!(change.apply_to(Some(&retired)), Ok(retired));
+}
+
+#[test]
 fn a_change_keeps_what_it_does_not_name_and_cannot_change_what_is_fixed() {
     let first = SettingsChange {
         scheme: Some(IdScheme::Contiguous),

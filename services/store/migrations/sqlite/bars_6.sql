@@ -78,6 +78,7 @@ CREATE TABLE venues (
     idle_ns            INTEGER NOT NULL,
     nonpositive_prices INTEGER NOT NULL,
     old_times          INTEGER NOT NULL,
+    retired            INTEGER NOT NULL,
     declared_epoch     INTEGER NOT NULL, -- the position of the last change in partition 0
     declared_offset    INTEGER NOT NULL,
     PRIMARY KEY (partition, venue)

@@ -109,6 +109,7 @@ CREATE TABLE venues (
     idle_ns            BIGINT           NOT NULL,
     nonpositive_prices BOOLEAN          NOT NULL,
     old_times          BOOLEAN          NOT NULL,
+    retired            BOOLEAN          NOT NULL,
     declared_epoch     BIGINT           NOT NULL, -- the position of the last change in partition 0
     declared_offset    BIGINT           NOT NULL,
     PRIMARY KEY (partition, venue)

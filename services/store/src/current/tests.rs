@@ -20,6 +20,7 @@ const PLAIN: VenueSettings = VenueSettings {
     idle_ns: 0,
     nonpositive_prices: false,
     old_times: true,
+    retired: false,
 };
 
 const NEXT: Position = Position {

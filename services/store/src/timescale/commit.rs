@@ -21,12 +21,12 @@ const UPSERT_SYMBOLS: &str = "INSERT INTO symbols \
 
 const UPSERT_VENUE: &str = "INSERT INTO venues \
     (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
-    declared_epoch, declared_offset) \
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+    retired, declared_epoch, declared_offset) \
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
     ON CONFLICT (partition, venue) DO UPDATE SET scheme = excluded.scheme, \
     scope = excluded.scope, ties = excluded.ties, lateness_ns = excluded.lateness_ns, \
     idle_ns = excluded.idle_ns, nonpositive_prices = excluded.nonpositive_prices, \
-    old_times = excluded.old_times, declared_epoch = excluded.declared_epoch, \
+    old_times = excluded.old_times, retired = excluded.retired, declared_epoch = excluded.declared_epoch, \
     declared_offset = excluded.declared_offset";
 
 macro_rules! upsert_ranges_into {
@@ -131,6 +131,7 @@ async fn write_venues(
             .bind(row.settings.idle_ns)
             .bind(row.settings.nonpositive_prices)
             .bind(row.settings.old_times)
+            .bind(row.settings.retired)
             .bind(u64_bits_as_bigint(row.declared_at.epoch))
             .bind(u64_bits_as_bigint(row.declared_at.offset));
         upsert.execute(&mut *session).await?;

@@ -25,7 +25,7 @@ const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, c
     newest_minute_ns FROM symbols WHERE partition = $1 ORDER BY instrument";
 
 const SELECT_VENUES: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = $1 ORDER BY venue";
+    nonpositive_prices, old_times, retired, declared_epoch, declared_offset FROM venues WHERE partition = $1 ORDER BY venue";
 
 static SELECT_OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
     let values = VALUE_COLUMNS.join(", ");

@@ -61,15 +61,15 @@ const SELECT_SYMBOLS: &str = "SELECT instrument, watermark_ns, last_append_ns, c
 const COUNT_SYMBOLS: &str = "SELECT count(*) FROM symbols";
 
 const SELECT_VENUE: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 AND venue = $1 AND \
+    nonpositive_prices, old_times, retired, declared_epoch, declared_offset FROM venues WHERE partition = 0 AND venue = $1 AND \
     (SELECT count(*) FROM venues WHERE venue = $1 AND partition < $2) = $2";
 
 const SELECT_VENUE_IN_PARTITION: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues \
+    nonpositive_prices, old_times, retired, declared_epoch, declared_offset FROM venues \
     WHERE partition = $2 AND venue = $1";
 
 const SELECT_VENUES: &str = "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, \
-    nonpositive_prices, old_times, declared_epoch, declared_offset FROM venues WHERE partition = 0 ORDER BY venue";
+    nonpositive_prices, old_times, retired, declared_epoch, declared_offset FROM venues WHERE partition = 0 ORDER BY venue";
 
 const SELECT_PROGRESS: &str = "SELECT partition, epoch, next_offset, updates_epoch, \
     updates_offset, append_time_ns FROM partition_progress ORDER BY partition";

@@ -42,7 +42,7 @@ pub(super) fn read_count(row: &PgRow) -> Result<usize, DatabaseError> {
 }
 
 /// Reads venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`, `old_times`,
-/// `declared_epoch`, `declared_offset`.
+/// `retired`, `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let settings = VenueSettings {
@@ -53,13 +53,14 @@ pub(super) fn read_venue(row: &PgRow) -> Result<VenueRow, DatabaseError> {
         idle_ns: row.try_get(5)?,
         nonpositive_prices: row.try_get(6)?,
         old_times: row.try_get(7)?,
+        retired: row.try_get(8)?,
     };
     Ok(VenueRow {
         venue,
         settings,
         declared_at: Position {
-            epoch: read_bigint_bits_as_u64(row, 8)?,
-            offset: read_bigint_bits_as_u64(row, 9)?,
+            epoch: read_bigint_bits_as_u64(row, 9)?,
+            offset: read_bigint_bits_as_u64(row, 10)?,
         },
     })
 }

@@ -36,17 +36,17 @@ const INSERT_EPOCH_ENDS: &str = "INSERT INTO epoch_ends (partition, epoch, end_o
 /// unsigned integers.
 const EQUALIZE_SETTINGS: &str = "INSERT INTO venues \
     (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
-    declared_epoch, declared_offset) \
+    retired, declared_epoch, declared_offset) \
     SELECT numbers.partition, latest.venue, latest.scheme, latest.scope, latest.ties, \
     latest.lateness_ns, latest.idle_ns, latest.nonpositive_prices, latest.old_times, \
-    latest.declared_epoch, latest.declared_offset \
+    latest.retired, latest.declared_epoch, latest.declared_offset \
     FROM generate_series(0, $1 - 1) AS numbers (partition) CROSS JOIN ( \
     SELECT DISTINCT ON (venue) * FROM venues ORDER BY venue, declared_epoch < 0 DESC, \
     declared_epoch DESC, declared_offset < 0 DESC, declared_offset DESC) AS latest \
     ON CONFLICT (partition, venue) DO UPDATE SET scheme = excluded.scheme, \
     scope = excluded.scope, ties = excluded.ties, lateness_ns = excluded.lateness_ns, \
     idle_ns = excluded.idle_ns, nonpositive_prices = excluded.nonpositive_prices, \
-    old_times = excluded.old_times, declared_epoch = excluded.declared_epoch, \
+    old_times = excluded.old_times, retired = excluded.retired, declared_epoch = excluded.declared_epoch, \
     declared_offset = excluded.declared_offset";
 
 /// Selects the epoch and the end of each earlier generation of a partition.

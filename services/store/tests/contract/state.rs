@@ -264,6 +264,7 @@ pub(crate) async fn a_venue_needs_every_partition(store: &impl BarStore) {
         idle_ns: i64::MAX,
         nonpositive_prices: true,
         old_times: true,
+        retired: true,
     };
     let declared_at = |partition: u32| Position {
         epoch: u64::MAX - u64::from(partition),

@@ -115,3 +115,31 @@ fn changes_of_settings_add_up_and_are_copied_unless_they_conflict() {
         [RejectReason::SettingsConflict, RejectReason::Misrouted]
     );
 }
+
+#[test]
+fn trades_behind_a_retirement_are_dead_letters_and_those_before_it_count() {
+    let mut core = empty_core();
+    let retire = TradesTopicRecord::Setting("v".parse().unwrap(), SettingsChange::RETIRE);
+    let time_ns = market::OLDEST_USUAL_TIME_NS;
+    let records = [
+        venue_record(),
+        trade_record(1, "v:A", time_ns, 5),
+        control_record(2, &retire),
+        trade_record(3, "v:A", time_ns, 6),
+        trade_record(4, "v:B", time_ns, 7),
+        // Nothing takes it back.
+        lateness_record(5, 7),
+        trade_record(6, "v:A", time_ns, 8),
+    ];
+    apply_all(&mut core, &records);
+    let reasons: Vec<_> = core
+        .take_dead_letters()
+        .iter()
+        .map(|letter| letter.reason)
+        .collect();
+    assert_eq!(reasons, [RejectReason::VenueRetired; 3]);
+    let counts = core.take_counts();
+    assert_eq!(counts.trades, 1, "{counts:?}");
+    let transaction = core.flush(Position::default(), Position::default());
+    assert!(transaction.venues[0].settings.retired);
+}

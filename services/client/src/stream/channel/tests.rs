@@ -40,9 +40,18 @@ fn snapshot(epoch: u64, seq: i64, recovered: Option<bool>, bars: &[BarJson]) -> 
         channel: String::new(),
         epoch,
         seq,
+        generation: 1,
         recovered,
         epoch_ends: Vec::new(),
         bars: bars.to_owned(),
+    }
+}
+
+const fn position(epoch: u64, seq: i64) -> StreamPosition {
+    StreamPosition {
+        epoch,
+        generation: 1,
+        seq,
     }
 }
 
@@ -85,10 +94,7 @@ fn a_delta_changes_fields_of_the_bar_that_the_stream_sent() {
     assert_eq!(change.bar, changed(6, "3"));
     assert_eq!(change.previous_through, bar(5, "2").through);
     assert_eq!(newest(&channel), [changed(6, "3")]);
-    assert_eq!(
-        channel.position(),
-        Some(StreamPosition { epoch: 7, seq: 12 })
-    );
+    assert_eq!(channel.position(), Some(position(7, 12)));
 }
 
 #[test]
@@ -135,7 +141,7 @@ fn a_lost_message_is_noticed_and_the_client_resumes_from_what_it_holds() {
         lost.unwrap_err(),
         StreamProtocolError::PrevIsNotHeld { prev, held }
     );
-    let held = StreamPosition { epoch: 7, seq: 10 };
+    let held = position(7, 10);
     assert_eq!(channel.position(), Some(held));
     assert_eq!(newest(&channel), [bar(5, "2")]);
 }
@@ -186,8 +192,8 @@ fn a_recovery_of_another_epoch_or_of_the_past_is_an_error() {
     for (epoch, seq) in [(8, 12), (7, 9)] {
         let mut channel = channel();
         let elsewhere = channel.apply_message(snapshot(epoch, seq, Some(true), &[]));
-        let sent = StreamPosition { epoch, seq };
-        let held = Some(StreamPosition { epoch: 7, seq: 10 });
+        let sent = position(epoch, seq);
+        let held = Some(position(7, 10));
         let expected = StreamProtocolError::RecoveredElsewhere { sent, held };
         assert_eq!(elsewhere.unwrap_err(), expected);
     }
@@ -263,4 +269,29 @@ fn a_state_beyond_a_known_end_is_not_taken_from_a_pod_that_does_not_know_it() {
     let late = snapshot(8, 1, Some(false), &[bar(7, "9")]);
     channel.apply_message(late).unwrap();
     assert_eq!(newest(&channel), [bar(5, "2")]);
+}
+
+#[test]
+fn nothing_of_a_retired_generation_of_the_venue_is_kept() {
+    let mut channel = channel();
+    let of_first = channel.apply_message(snapshot(7, 11, Some(false), &[bar(6, "3")]));
+    of_first.unwrap();
+    let request_for_first = channel.history_request().unwrap();
+    let mut of_second = snapshot(7, 3, Some(false), &[]);
+    if let StreamMessage::Snapshot { generation, .. } = &mut of_second {
+        *generation = 2;
+    }
+    channel.apply_message(of_second).unwrap();
+    assert_eq!(channel.newest_state_of_each_bar().count(), 0);
+    assert_eq!(channel.position().unwrap().generation, 2);
+    // The response to an earlier request is of the first generation.
+    channel.apply_history(request_for_first, vec![bar(6, "3")]);
+    assert_eq!(channel.newest_state_of_each_bar().count(), 0);
+    let request = channel.history_request().unwrap();
+    assert_eq!(request.generation, 2);
+    channel.apply_history(request, vec![bar(1, "4")]);
+    assert_eq!(channel.newest_state_of_each_bar().count(), 1);
+    // A pod that does not know yet of the retirement cannot continue from it.
+    let of_first = snapshot(7, 12, Some(true), &[]);
+    assert!(channel.apply_message(of_first).is_err());
 }

@@ -47,8 +47,8 @@ pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
     BatchedStatement::new(
         "INSERT OR REPLACE INTO venues \
          (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, \
-         old_times, declared_epoch, declared_offset)",
-        11,
+         old_times, retired, declared_epoch, declared_offset)",
+        12,
         "",
     )
 });
@@ -166,6 +166,7 @@ async fn write_symbols_and_venues(
                 .bind(row.settings.idle_ns)
                 .bind(row.settings.nonpositive_prices)
                 .bind(row.settings.old_times)
+                .bind(row.settings.retired)
                 .bind(u64_as_ordered_column(row.declared_at.epoch))
                 .bind(u64_as_ordered_column(row.declared_at.offset))
         })

@@ -40,7 +40,7 @@ pub(super) async fn load_or_create_partition(
     let symbols = symbols.bind(partition).fetch_all(&mut *connection).await?;
     let venues = query(
         "SELECT venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
-         declared_epoch, declared_offset \
+         retired, declared_epoch, declared_offset \
          FROM venues WHERE partition = ? ORDER BY venue",
     );
     let venues = venues.bind(partition).fetch_all(&mut *connection).await?;

@@ -47,11 +47,12 @@ pub(super) fn read_count(row: &SqliteRow) -> Result<usize, DatabaseError> {
 }
 
 /// Reads the columns venue, scheme, scope, ties, `lateness_ns`, `idle_ns`, `nonpositive_prices`,
-/// `old_times`, `declared_epoch`, `declared_offset`.
+/// `old_times`, `retired`, `declared_epoch`, `declared_offset`.
 pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
     let venue: Venue = read_parsed_text(row, 0, "venue")?;
     let nonpositive: i64 = row.try_get(6)?;
     let old_times: i64 = row.try_get(7)?;
+    let retired: i64 = row.try_get(8)?;
     let settings = VenueSettings {
         scheme: read_parsed_text(row, 1, "scheme")?,
         scope: read_parsed_text(row, 2, "scope")?,
@@ -60,13 +61,14 @@ pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
         idle_ns: row.try_get(5)?,
         nonpositive_prices: nonpositive != 0,
         old_times: old_times != 0,
+        retired: retired != 0,
     };
     Ok(VenueRow {
         venue,
         settings,
         declared_at: Position {
-            epoch: read_u64(row, 8)?,
-            offset: read_u64(row, 9)?,
+            epoch: read_u64(row, 9)?,
+            offset: read_u64(row, 10)?,
         },
     })
 }

@@ -17,9 +17,9 @@ pub(super) const SELECT_TOPICS: &str =
 /// may not have folded that change, and can no longer do so.
 const EQUALIZE_SETTINGS: &str = "INSERT OR REPLACE INTO venues \
     (partition, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
-    declared_epoch, declared_offset) \
+    retired, declared_epoch, declared_offset) \
     SELECT ?1, venue, scheme, scope, ties, lateness_ns, idle_ns, nonpositive_prices, old_times, \
-    declared_epoch, declared_offset FROM (SELECT *, row_number() OVER (PARTITION BY venue \
+    retired, declared_epoch, declared_offset FROM (SELECT *, row_number() OVER (PARTITION BY venue \
     ORDER BY declared_epoch DESC, declared_offset DESC) AS place FROM venues) WHERE place = 1";
 
 /// Registers a generation if it is new. If the topic is `trades`, this also moves the progress of
