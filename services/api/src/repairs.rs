@@ -73,8 +73,11 @@ async fn load_changeability_of_hours<B: Backend>(
         .map(|(hour_ns, _)| (*hour_ns, HourChangeability::Changeable))
         .collect();
     for row in state.bars.bar_range(&query).await? {
-        let changes_until_ns = row.bar.first_append_ns.saturating_add(HORIZON_NS);
-        let state = match now_ns <= changes_until_ns {
+        let is_changeable = row
+            .bar
+            .first_trade_append_ns()
+            .is_none_or(|append_ns| now_ns <= append_ns.saturating_add(HORIZON_NS));
+        let state = match is_changeable {
             true => HourChangeability::Changeable,
             false => HourChangeability::BeyondHorizon,
         };

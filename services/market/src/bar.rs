@@ -99,7 +99,10 @@ pub struct Bar {
     pub trades: u64,
     /// The number of trades that were ever counted here: the trades and those that were cancelled.
     pub admitted: u64,
-    /// The least append time of the trades, in UTC nanoseconds.
+    /// The least append time of the trades that were ever counted here, in UTC nanoseconds. How long
+    /// the trades of an hour may change counts from it, and how long the bar is kept. Of a bar that
+    /// never counted a trade it is when the bar was inserted: the bar is kept from then on, but the
+    /// time says nothing about trades, so [`Bar::merge`] drops it for that of a counted trade.
     pub first_append_ns: i64,
 }
 
@@ -135,7 +138,7 @@ impl Bar {
 
     /// Returns the bar of a window whose trades were all cancelled: every value but `admitted` is
     /// zero, and open and close are at the start of the window. Merging it into another bar
-    /// changes nothing but `admitted` and the append time.
+    /// changes nothing but `admitted` and the append time, and nothing if `admitted` is 0.
     #[must_use]
     pub fn empty(start_ns: i64, admitted: u64, first_append_ns: i64) -> Self {
         let edge = EdgeTrade {
@@ -160,6 +163,20 @@ impl Bar {
         }
     }
 
+    /// Returns the append time of the first trade that was ever counted here, in UTC nanoseconds.
+    #[must_use]
+    pub fn first_trade_append_ns(&self) -> Option<i64> {
+        (self.admitted > 0).then_some(self.first_append_ns)
+    }
+
+    /// Returns the `first_append_ns` of two bars together: the least, where that of a bar without a
+    /// counted trade is used only if neither bar has one.
+    #[must_use]
+    pub fn first_append_with_ns(&self, other: &Self) -> i64 {
+        let key = |bar: &Self| (bar.admitted == 0, bar.first_append_ns);
+        key(self).min(key(other)).1
+    }
+
     /// Adds the trades of the bar of another window. No trade of one window has the event time of a
     /// trade of another, so the order of ties does not matter.
     pub fn merge_other_window(&mut self, other: &Self) {
@@ -169,16 +186,19 @@ impl Bar {
     /// Adds the trades of another bar, where `ties` is the order of trades of equal event time. The
     /// two bars must not share a trade.
     pub fn merge(&mut self, other: &Self, ties: TieOrder) {
-        if self.trades == 0 || other.trades == 0 {
-            let first_append_ns = self.first_append_ns.min(other.first_append_ns);
-            let admitted = self.admitted + other.admitted;
-            if self.trades == 0 && other.trades > 0 {
-                self.clone_from(other);
-            }
-            self.admitted = admitted;
-            self.first_append_ns = first_append_ns;
-            return;
+        let first_append_ns = self.first_append_with_ns(other);
+        let admitted = self.admitted + other.admitted;
+        if self.trades == 0 && other.trades > 0 {
+            self.clone_from(other);
+        } else if other.trades > 0 {
+            self.merge_values(other, ties);
         }
+        self.admitted = admitted;
+        self.first_append_ns = first_append_ns;
+    }
+
+    /// Adds the values of the trades of another bar, where both bars have trades.
+    fn merge_values(&mut self, other: &Self, ties: TieOrder) {
         if other.open.cmp_trade_order(&self.open, ties) == Ordering::Less {
             self.open.clone_from(&other.open);
         }
@@ -192,8 +212,6 @@ impl Bar {
         self.sell_volume.merge(&other.sell_volume);
         self.notional.merge(&other.notional);
         self.trades += other.trades;
-        self.admitted += other.admitted;
-        self.first_append_ns = self.first_append_ns.min(other.first_append_ns);
     }
 }
 

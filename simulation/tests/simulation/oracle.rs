@@ -279,7 +279,8 @@ impl Oracle {
 
     fn is_too_old(&self, instrument: &Instrument, time_ns: i64) -> bool {
         let hour = (instrument.clone(), Interval::H1.window_containing(time_ns));
-        let first = self.bars.get(&hour).map(|row| row.bar.first_append_ns);
+        let counted = self.bars.get(&hour).filter(|row| row.bar.admitted > 0);
+        let first = counted.map(|row| row.bar.first_append_ns);
         self.append_time_ns > first.unwrap_or(self.append_time_ns) + HORIZON_NS
     }
 

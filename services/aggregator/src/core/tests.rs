@@ -12,6 +12,7 @@ use super::rejections::MAX_KEPT_BYTES;
 use super::*;
 
 mod counting;
+mod first_append;
 mod id_memory;
 mod left_out;
 mod settings;

@@ -25,12 +25,14 @@ pub(super) async fn fold_ticks<B: Backend>(
     ticks.retain(|tick| tick.position < up_to);
     let excluded = load_excluded_ranges(&stores.bars, partition, &ticks).await?;
     let (admitted, trades) = trades_admitted_and_current(ticks, &excluded, up_to, settings);
-    let mut bar = Bar::empty(start_ns, 0, admitted.first_append_ns.unwrap_or(i64::MAX));
+    let mut bar = Bar::empty(start_ns, 0, i64::MAX);
     for tick in &trades {
         let one = Bar::from_trade(&tick.trade, tick.position, tick.append_time_ns);
         bar.merge(&one, settings.ties);
     }
+    // Trades that were cancelled count here too.
     bar.admitted = admitted.count;
+    bar.first_append_ns = admitted.first_append_ns.unwrap_or(i64::MAX);
     Ok(RefoldResult {
         start_ns,
         up_to,

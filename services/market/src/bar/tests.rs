@@ -156,6 +156,38 @@ proptest! {
             bars = longer;
         }
     }
+
+    #[test]
+    fn bars_without_a_counted_trade_do_not_lower_the_first_append(
+        parts in vec((0_u64..3, 0_i64..100), 1..8),
+        split in any::<prop::sample::Index>(),
+        ties in tie_orders(),
+    ) {
+        // Of each part: no trade was ever counted, one was cancelled, or one counts.
+        let bars: Vec<Bar> = parts
+            .iter()
+            .map(|(kind, append_ns)| match kind {
+                0 | 1 => Bar::empty(0, *kind, *append_ns),
+                _ => Bar::from_trade(&trade_without_quantity(), Position::default(), *append_ns),
+            })
+            .collect();
+        let counted = parts.iter().filter(|(kind, _)| *kind > 0);
+        let first_ns = counted.map(|(_, append_ns)| *append_ns).min();
+        let kept_from_ns = parts.iter().map(|(_, append_ns)| *append_ns).min();
+        let sum = |bars: &[Bar]| {
+            let rest = bars.iter().skip(1);
+            rest.fold(bars[0].clone(), |sum, bar| merged(sum, bar, ties))
+        };
+        let split = 1 + split.index(bars.len());
+        let (left, right) = bars.split_at(split);
+        let whole = match right {
+            [] => sum(left),
+            _ => merged(sum(right), &sum(left), ties),
+        };
+        prop_assert_eq!(whole.first_trade_append_ns(), first_ns);
+        prop_assert_eq!(Some(whole.first_append_ns), first_ns.or(kept_from_ns));
+        prop_assert_eq!(sum(&bars).first_append_ns, whole.first_append_ns);
+    }
 }
 
 /// Returns the bars of an interval, folded from the trades themselves.
@@ -209,9 +241,8 @@ fn equal_times_are_ordered_as_the_venue_declares() {
     }
 }
 
-#[test]
-fn a_trade_without_quantity_counts_without_volume() {
-    let trade = Trade {
+fn trade_without_quantity() -> Trade {
+    Trade {
         time_ns: HOUR_NS,
         price: "1.5".parse().unwrap(),
         quantity: None,
@@ -219,8 +250,12 @@ fn a_trade_without_quantity_counts_without_volume() {
         id: None,
         scope: None,
         sender: None,
-    };
-    let bar = Bar::from_trade(&trade, Position::default(), 7);
+    }
+}
+
+#[test]
+fn a_trade_without_quantity_counts_without_volume() {
+    let bar = Bar::from_trade(&trade_without_quantity(), Position::default(), 7);
     assert_eq!((bar.trades, bar.first_append_ns), (1, 7));
     for sum in [bar.volume, bar.buy_volume, bar.sell_volume, bar.notional] {
         assert!(sum.is_zero());

@@ -65,7 +65,12 @@ impl Oracle {
             self.changed.push(key.clone());
             let row = match self.bars.get_mut(&key) {
                 Some(row) => {
+                    let first_append_ns = match row.bar.admitted {
+                        0 => self.append_time_ns,
+                        _ => row.bar.first_append_ns,
+                    };
                     row.bar.merge(&one, settings.ties);
+                    row.bar.first_append_ns = first_append_ns;
                     row
                 }
                 None => {

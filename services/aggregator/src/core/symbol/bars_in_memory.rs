@@ -104,10 +104,11 @@ impl BarsInMemory {
         entry.map(|entry| entry.used = generation).is_some()
     }
 
-    /// Returns when the first trade of a window was appended, if it is in memory and has one.
-    pub(crate) fn first_append_ns(&self, window: Window) -> Option<i64> {
+    /// Returns when the first trade that a window counted was appended, if it is in memory and has
+    /// one.
+    pub(crate) fn first_trade_append_ns(&self, window: Window) -> Option<i64> {
         let row = self.cached.get(&window)?.row.as_ref()?;
-        Some(row.bar.first_append_ns)
+        row.bar.first_trade_append_ns()
     }
 
     /// Returns the start of the newest minute that has traded.
@@ -312,7 +313,7 @@ impl BarsInMemory {
         let WindowReplacement { mut bar, provable } = replacement;
         let entry = self.cached.entry(window).or_default();
         if let Some(row) = &entry.row {
-            bar.first_append_ns = bar.first_append_ns.min(row.bar.first_append_ns);
+            bar.first_append_ns = bar.first_append_with_ns(&row.bar);
         }
         if bar.trades == 0 {
             bar = Bar::empty(window.start_ns, bar.admitted, bar.first_append_ns);

@@ -145,7 +145,7 @@ impl SymbolBars {
     /// Returns when the first trade of the hour that contains a time was appended, if it has one.
     pub(crate) fn first_append_of_hour_ns(&self, time_ns: i64) -> Option<i64> {
         self.windows
-            .first_append_ns(Interval::H1.window_containing(time_ns))
+            .first_trade_append_ns(Interval::H1.window_containing(time_ns))
     }
 
     /// Adds a trade of the current minute. Returns whether it is late: its minute was closed
