@@ -2,10 +2,10 @@
 
 mod setup;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -22,10 +22,12 @@ use self::setup::{
 };
 use crate::feed::TradeFeed;
 use crate::journal::{Journal, lock};
-use crate::kafka::{RecordsByPartition, TortureKafkaClient};
+use crate::kafka::TortureKafkaClient;
 use crate::options::Options;
+use crate::oracle::LogGeneration;
 use crate::proxy::Proxy;
 use crate::rest::{client_of_port, send_blocking_request};
+use crate::roaming_client::RoamingClient;
 use crate::role_process::{
     RestartingProcess, RoleKind, command_without_configuration, find_binary,
 };
@@ -48,8 +50,12 @@ pub(crate) struct TortureCluster {
     pub(crate) roles: Vec<Arc<RestartingProcess>>,
     pub(crate) feed: Arc<TradeFeed>,
     pub(crate) sent_trades: Arc<SentTrades>,
-    /// The records of the earlier generations of `trades`.
-    pub(crate) generations: Mutex<Vec<RecordsByPartition>>,
+    /// The clients of the stream, once they have started.
+    pub(crate) stream_clients: OnceLock<Vec<Arc<RoamingClient>>>,
+    /// The earlier generations of `trades`.
+    pub(crate) generations: Mutex<Vec<LogGeneration>>,
+    /// How many records of each partition the store was made to refuse.
+    pub(crate) refused_by_partition: Mutex<BTreeMap<u32, u32>>,
     /// The current epoch of `trades`.
     pub(crate) epoch: AtomicU64,
     pub(crate) bars: TimescaleBarStore,
@@ -100,7 +106,9 @@ impl TortureCluster {
             roles,
             feed,
             sent_trades,
+            stream_clients: OnceLock::new(),
             generations: Mutex::default(),
+            refused_by_partition: Mutex::default(),
             epoch: AtomicU64::new(1),
             bars,
             binary,
@@ -295,8 +303,8 @@ impl TortureCluster {
         Ok(())
     }
 
-    /// Keeps the records of a generation that is about to be deleted.
-    pub(crate) fn keep_log_generation(&self, records: RecordsByPartition) {
-        lock(&self.generations).push(records);
+    /// Keeps the records of a generation that is, or is about to be, deleted.
+    pub(crate) fn keep_log_generation(&self, generation: LogGeneration) {
+        lock(&self.generations).push(generation);
     }
 }

@@ -2,8 +2,17 @@
 
 mod fault;
 mod garbage;
+mod hostile;
+mod hostile_records;
+mod hostile_requests;
 mod recreate;
+mod recreate_undrained;
 mod run_fault;
+mod settings;
+mod stalled_readers;
+mod topic_settings;
+mod transaction;
+mod unstorable;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,6 +23,7 @@ use clock::{Clock, SystemClock};
 use tokio::task::JoinSet;
 
 use self::fault::Fault;
+pub(crate) use self::unstorable::UNSTORABLE_PRICE;
 use crate::cluster::TortureCluster;
 use crate::fault_kind::FaultKind;
 use crate::journal::lock;
@@ -39,8 +49,8 @@ pub(crate) struct FaultPlan {
 /// Injects faults, and records when each was active.
 #[derive(Debug, Default)]
 pub(crate) struct FaultInjector {
-    /// The active faults, by target.
-    active: Mutex<BTreeMap<String, String>>,
+    /// The active faults with their descriptions, by target.
+    active: Mutex<BTreeMap<String, (FaultKind, String)>>,
     pub(crate) periods: Mutex<Vec<FaultPeriod>>,
 }
 
@@ -52,7 +62,8 @@ impl FaultInjector {
     /// Describes the active faults.
     pub(crate) fn describe_active(&self) -> String {
         let active = lock(&self.active);
-        active.values().cloned().collect::<Vec<_>>().join("; ")
+        let texts: Vec<_> = active.values().map(|(_, text)| text.as_str()).collect();
+        texts.join("; ")
     }
 
     /// Injects the planned faults, a few seconds apart, and waits until all are healed.
@@ -104,25 +115,24 @@ impl FaultInjector {
     }
 
     /// Waits until no active fault conflicts with `fault`, and registers `fault` as active.
-    /// Recreating a topic conflicts with every other fault.
+    /// Some kinds conflict with every other fault.
     async fn wait_until_no_conflict_and_register(&self, fault: &Fault) {
         loop {
             {
                 let active = lock(&self.active);
-                let is_alone = fault.kind == FaultKind::Recreate;
-                let recreates = |text: &String| text.starts_with("recreate");
+                let is_alone = fault.kind.is_exclusive();
                 let is_broker = fault.kind == FaultKind::Broker;
                 let waits = active.contains_key(&fault.target)
                     || (is_alone && !active.is_empty())
                     || (is_broker && active.keys().any(|target| target.starts_with("broker")))
-                    || active.values().any(recreates);
+                    || active.values().any(|(kind, _)| kind.is_exclusive());
                 if !waits {
                     break;
                 }
             }
             SystemClock.sleep(POLL_INTERVAL).await;
         }
-        lock(&self.active).insert(fault.target.clone(), fault.to_string());
+        lock(&self.active).insert(fault.target.clone(), (fault.kind, fault.to_string()));
     }
 
     async fn run_and_record_fault(

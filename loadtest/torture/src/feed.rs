@@ -2,6 +2,7 @@
 //! acknowledged.
 
 mod amend;
+mod repeats;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

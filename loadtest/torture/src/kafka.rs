@@ -1,16 +1,19 @@
 //! Kafka through plain clients of librdkafka, without Candlewick's crate.
 
+mod open_transaction;
+mod topic_settings;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clock::{Clock, SystemClock};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{Message, Timestamp};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
@@ -24,7 +27,8 @@ const STALLED_NS: u64 = 60_000_000_000;
 #[derive(Debug, Clone)]
 pub(crate) struct BrokerRecord {
     pub(crate) offset: u64,
-    pub(crate) append_time_ns: i64,
+    /// When the log accepted the record; `None` if the record has its sender's time instead.
+    pub(crate) append_time_ns: Option<i64>,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
@@ -217,11 +221,14 @@ fn read_topic_blocking(
         match consumer.poll(Duration::from_millis(500)) {
             Some(Ok(message)) => {
                 heard_ns = SystemClock.monotonic_ns();
-                let time_ms = message.timestamp().to_millis();
+                let append_time_ns = match message.timestamp() {
+                    Timestamp::LogAppendTime(time_ms) => Some(time_ms * 1_000_000),
+                    Timestamp::CreateTime(_) | Timestamp::NotAvailable => None,
+                };
                 let list = &mut records[usize::try_from(message.partition())?];
                 list.push(BrokerRecord {
                     offset: u64::try_from(message.offset())?,
-                    append_time_ns: time_ms.context("a record without a time")? * 1_000_000,
+                    append_time_ns,
                     key: message.key().unwrap_or_default().to_vec(),
                     value: message.payload().unwrap_or_default().to_vec(),
                 });

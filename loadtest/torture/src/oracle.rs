@@ -1,17 +1,26 @@
 //! A second fold of the log, as simple as possible: record by record, every bar by itself.
 
 mod bars;
+mod log_generation;
+mod partition_state;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use market::{
-    Amendment, AmendmentKind, DAY_NS, HOUR_NS, IdScheme, IdScope, Position, RejectReason,
-    SettingsChange, TieOrder, Trade, TradeId, VenueSettings,
+    Amendment, AmendmentKind, Decimal, HOUR_NS, Position, RejectReason, SettingsChange, TieOrder,
+    Trade, VenueSettings,
 };
 use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 
 pub(crate) use self::bars::compute_bars;
-use crate::kafka::{BrokerRecord, RecordsByPartition};
+pub(crate) use self::log_generation::LogGeneration;
+use self::partition_state::{
+    PartitionFoldState, RecordSource, find_instrument_and_settings, trade_identity,
+};
+use crate::kafka::BrokerRecord;
+use crate::sent_trades::trade_name;
 
 /// A trade that counts, with the values of its latest edit.
 #[derive(Debug, Clone)]
@@ -39,65 +48,60 @@ pub(crate) type LogPosition = (u64, u32, u64);
 type AmendmentTarget = (String, String, i64);
 
 /// The fold of every record of every generation of the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Oracle {
+    /// The price of the trades that the store was made to refuse.
+    unstorable_price: Decimal,
     pub(crate) dead: BTreeMap<LogPosition, UncountedRecord>,
     pub(crate) duplicates: u64,
+    /// The names of trades of which a record, of the trade or of an amendment, was not folded
+    /// before its generation was deleted.
+    pub(crate) unfolded: HashSet<String>,
+    /// The end of each epoch and partition.
+    ends: HashMap<(u64, u32), u64>,
+    /// The settings of each venue after its last change.
+    pub(crate) settings: BTreeMap<String, VenueSettings>,
     /// The edits and cancels that count.
     pub(crate) amendments: u64,
     counted: Vec<CountedTrade>,
     changes: HashMap<AmendmentTarget, Vec<Option<Trade>>>,
 }
 
-/// The state of one partition between records, and between generations.
-#[derive(Default)]
-struct PartitionFoldState {
-    venues: HashMap<String, VenueSettings>,
-    /// The position of each venue's last change.
-    declared_at: HashMap<String, Position>,
-    seen: HashSet<(String, String)>,
-    amended: HashSet<(String, i64, TradeId)>,
-    append_ns: i64,
-}
-
-impl PartitionFoldState {
-    fn change_settings(
-        &mut self,
-        venue: &str,
-        change: &SettingsChange,
-        declared_at: Position,
-    ) -> Result<(), RejectReason> {
-        let settings = change.apply_to(self.venues.get(venue));
-        let settings = settings.map_err(|_| RejectReason::SettingsConflict)?;
-        self.venues.insert(venue.to_owned(), settings);
-        self.declared_at.insert(venue.to_owned(), declared_at);
-        Ok(())
-    }
-}
-
-/// Where a record comes from.
-#[derive(Clone, Copy)]
-struct RecordSource {
-    epoch: u64,
-    partition: u32,
-    partitions: u32,
-}
-
 impl Oracle {
     /// Folds generations of the log, the first of which has epoch 1.
-    pub(crate) fn from_generations(generations: &[RecordsByPartition]) -> Self {
-        let mut oracle = Self::default();
-        let count = generations.first().map_or(0, Vec::len);
+    /// The store refused every trade of the price `unstorable_price`.
+    pub(crate) fn from_generations(
+        generations: &[LogGeneration],
+        unstorable_price: Decimal,
+    ) -> Self {
+        let mut oracle = Self {
+            unstorable_price,
+            dead: BTreeMap::new(),
+            unfolded: HashSet::new(),
+            ends: HashMap::new(),
+            settings: BTreeMap::new(),
+            duplicates: 0,
+            amendments: 0,
+            counted: Vec::new(),
+            changes: HashMap::new(),
+        };
+        let count = generations.first().map_or(0, |first| first.records.len());
         let partitions = u32::try_from(count).unwrap_or_default();
         for partition in 0..partitions {
             let mut carried = PartitionFoldState::default();
-            for (epoch, records) in (1..).zip(generations) {
+            for (epoch, generation) in (1..).zip(generations) {
+                let end = generation.end_of_partition(partition);
+                oracle.ends.insert((epoch, partition), end);
                 let at = RecordSource {
                     epoch,
                     partition,
                     partitions,
                 };
-                for record in &records[partition as usize] {
+                for record in &generation.records[partition as usize] {
+                    if record.offset >= end {
+                        oracle.note_unfolded(record);
+                        continue;
+                    }
                     if let Err(reason) = oracle.apply_record(record, at, &mut carried) {
                         let dead = UncountedRecord {
                             reason,
@@ -108,8 +112,26 @@ impl Oracle {
                     }
                 }
             }
+            if partition == SETTINGS_PARTITION {
+                oracle.settings = carried.venues.into_iter().collect();
+            }
         }
         oracle
+    }
+
+    fn note_unfolded(&mut self, record: &BrokerRecord) {
+        if let Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) =
+            TradesTopicRecord::decode(&record.value)
+        {
+            let instrument = String::from_utf8_lossy(&record.key);
+            self.unfolded.insert(trade_name(&instrument, &trade));
+        }
+    }
+
+    /// Returns whether a record was not folded before its generation was deleted.
+    pub(crate) fn is_beyond_end(&self, (epoch, partition, offset): LogPosition) -> bool {
+        let end = self.ends.get(&(epoch, partition));
+        end.is_some_and(|end| offset >= *end)
     }
 
     fn apply_record(
@@ -118,7 +140,9 @@ impl Oracle {
         at: RecordSource,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
-        carried.append_ns = carried.append_ns.max(record.append_time_ns);
+        // A record with its sender's time has the append time of the record before it.
+        let append_ns = record.append_time_ns.unwrap_or(carried.append_ns);
+        carried.append_ns = carried.append_ns.max(append_ns);
         match TradesTopicRecord::decode(&record.value).map_err(|_| RejectReason::Malformed)? {
             TradesTopicRecord::Trade(trade) => self.apply_trade(record, trade, at, carried),
             TradesTopicRecord::Amendment(amendment, trade) => {
@@ -164,6 +188,9 @@ impl Oracle {
         market::validate_trade_of_any_venue(&trade, carried.append_ns)?;
         let (instrument, settings) = find_instrument_and_settings(record, at, carried)?;
         settings.validate_trade(&trade)?;
+        if trade.price == self.unstorable_price {
+            return Err(RejectReason::Unstorable);
+        }
         let identity = trade_identity(&trade, &settings);
         if let Some(identity) = &identity
             && !carried.seen.insert((instrument.clone(), identity.clone()))
@@ -237,33 +264,4 @@ impl Oracle {
         }
         trades
     }
-}
-
-fn find_instrument_and_settings(
-    record: &BrokerRecord,
-    at: RecordSource,
-    carried: &PartitionFoldState,
-) -> Result<(String, VenueSettings), RejectReason> {
-    let instrument = schemas::instrument_from_key(&record.key, at.partition, at.partitions)?;
-    let settings = carried.venues.get(instrument.venue());
-    let settings = settings.ok_or(RejectReason::VenueUnknown)?;
-    Ok((instrument.key().to_owned(), *settings))
-}
-
-/// Returns the identity of a trade within its instrument.
-fn trade_identity(trade: &Trade, settings: &VenueSettings) -> Option<String> {
-    let (hour, day) = (trade.time_ns / HOUR_NS, trade.time_ns / DAY_NS);
-    let Some(id) = &trade.id else {
-        let sender = trade.sender?;
-        return Some(format!("sender {:?} {} {hour}", sender.key, sender.index));
-    };
-    let scope = trade.scope.as_deref().unwrap_or("");
-    Some(match (settings.scheme, settings.scope) {
-        (IdScheme::None, _) => return None,
-        (IdScheme::Contiguous, IdScope::Symbol) => format!("{id}"),
-        (IdScheme::Contiguous, IdScope::Day) => format!("{day} {id}"),
-        (IdScheme::Contiguous, _) => format!("{scope} {id}"),
-        (IdScheme::Unique, IdScope::Symbol | IdScope::Day) => format!("{hour} {id}"),
-        (IdScheme::Unique, _) => format!("{hour} {scope} {id}"),
-    })
 }

@@ -44,6 +44,10 @@ impl Random {
         &list[self.index(list.len())]
     }
 
+    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
+        self.0.shuffle(list);
+    }
+
     pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = vec![0; length];
         self.0.fill(&mut bytes);

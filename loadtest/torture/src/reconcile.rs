@@ -5,6 +5,7 @@ mod bars;
 mod clients;
 mod dead_letters;
 mod outcome;
+mod settings;
 mod trades;
 
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use store::BarReader;
 
 pub(crate) use self::outcome::{ComparisonResult, MAX_SHOWN_DIFFERENCES, ReconcileOutcome};
 use crate::cluster::TortureCluster;
+use crate::faults::UNSTORABLE_PRICE;
 use crate::journal::lock;
-use crate::oracle::Oracle;
+use crate::oracle::{LogGeneration, Oracle};
 use crate::rest::send_blocking_request;
 use crate::roaming_client::RoamingClient;
 
@@ -28,24 +30,39 @@ pub(crate) async fn reconcile(
 ) -> anyhow::Result<ReconcileOutcome> {
     let mut outcome = ReconcileOutcome::default();
     let last = cluster.kafka.read_topic(schemas::TRADES).await?;
-    cluster.keep_log_generation(last);
-    let oracle = Oracle::from_generations(&lock(&cluster.generations));
+    cluster.keep_log_generation(LogGeneration::drained(last));
+    let unstorable_price = UNSTORABLE_PRICE.parse()?;
+    let oracle = Oracle::from_generations(&lock(&cluster.generations), unstorable_price);
     let counted = oracle.counted_trades_after_amendments();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
-    trades::compare_acknowledged_trades(cluster, &counted, sent_tape_trades, &mut outcome);
+    trades::compare_acknowledged_trades(cluster, &oracle, &counted, sent_tape_trades, &mut outcome);
     trades::compare_stored_trades(cluster, &counted, &mut outcome).await?;
     let comparison = bars::compare_stored_bars(cluster, &counted).await?;
     outcome.comparisons.push(comparison);
     outcome.comparisons.push(compare_epochs(cluster).await?);
     outcome
         .comparisons
+        .push(settings::compare_settings(cluster, &oracle).await?);
+    outcome
+        .comparisons
         .push(dead_letters::compare_dead_letters(cluster, &oracle).await?);
     outcome
         .comparisons
         .extend(clients::compare_shown_bars(cluster, clients).await);
+    outcome.comparisons.push(compare_hostile_answers(cluster));
     outcome.comparisons.push(run_verify(cluster).await);
     Ok(outcome)
+}
+
+/// Returns the answers to requests with illegal texts that did not refuse them.
+fn compare_hostile_answers(cluster: &TortureCluster) -> ComparisonResult {
+    let state = cluster.sent_trades.lock();
+    ComparisonResult {
+        name: "answers to requests with illegal texts",
+        rows: state.hostile_requests,
+        differences: state.wrong_answers.clone(),
+    }
 }
 
 /// Checks that every progress row and every pod has the current epoch.

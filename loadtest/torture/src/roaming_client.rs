@@ -22,6 +22,8 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often the client looks for history that it still has to read.
 const HISTORY_INTERVAL: Duration = Duration::from_millis(500);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a stalled client looks whether it may go on.
+const STALLED_INTERVAL: Duration = Duration::from_millis(100);
 const RECONNECT_DELAY: Duration = Duration::from_millis(200);
 
 /// A client of some channels that connects to the pods in turn.
@@ -34,6 +36,7 @@ pub(crate) struct RoamingClient {
     /// The messages of the server that break the rules of the stream.
     violations: Mutex<Vec<String>>,
     stays_at_pod: AtomicBool,
+    is_stalled: AtomicBool,
     pub(crate) counts: StreamCounts,
 }
 
@@ -65,6 +68,7 @@ impl RoamingClient {
             stream: Mutex::new(StreamClientState::new(channels)),
             violations: Mutex::default(),
             stays_at_pod: AtomicBool::new(false),
+            is_stalled: AtomicBool::new(false),
             counts: StreamCounts::default(),
         })
     }
@@ -102,6 +106,11 @@ impl RoamingClient {
         self.stays_at_pod.store(true, Ordering::Release);
     }
 
+    /// Makes the client stop reading its connection, or go on.
+    pub(crate) fn set_stalled(&self, is_stalled: bool) {
+        self.is_stalled.store(is_stalled, Ordering::Release);
+    }
+
     pub(crate) fn violations(&self) -> Vec<String> {
         lock(&self.violations).clone()
     }
@@ -125,6 +134,9 @@ impl RoamingClient {
         socket.send_request(&subscribe).await?;
         let mut last_frame_ns = SystemClock.monotonic_ns();
         loop {
+            while self.is_stalled.load(Ordering::Acquire) {
+                SystemClock.sleep(STALLED_INTERVAL).await;
+            }
             tokio::select! {
                 message = socket.next_frame_message() => {
                     last_frame_ns = SystemClock.monotonic_ns();

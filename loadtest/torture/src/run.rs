@@ -85,6 +85,7 @@ async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyho
     let cluster = Arc::new(TortureCluster::start(options, Arc::clone(journal)).await?);
     cluster.feed.declare_venues().await;
     let clients = start_clients(&cluster, &mut random);
+    let _ = cluster.stream_clients.set(clients.clone());
     let trade_source = TradeSource::new(random.fork(), options.planned_seconds());
     let feed = Arc::clone(&cluster.feed).run(trade_source, random.fork(), options.rate);
     let feed = tokio::spawn(feed);

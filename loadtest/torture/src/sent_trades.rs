@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
 
-use market::{Decimal, Side, Trade};
+use market::{Decimal, RejectReason, Side, Trade};
 
 use crate::journal::lock;
 
@@ -43,6 +43,8 @@ pub(crate) struct SentTrade {
 #[derive(Debug, Clone)]
 pub(crate) struct SentGarbage {
     pub(crate) what: &'static str,
+    /// Why it cannot count.
+    pub(crate) reason: RejectReason,
     pub(crate) epoch: u64,
     pub(crate) partition: u32,
     pub(crate) offset: u64,
@@ -67,6 +69,10 @@ pub(crate) struct RunTotals {
 pub(crate) struct SentTradesState {
     pub(crate) trades: HashMap<String, SentTrade>,
     pub(crate) garbage: Vec<SentGarbage>,
+    /// The number of requests with illegal texts.
+    pub(crate) hostile_requests: u64,
+    /// What was wrong with the answers to them.
+    pub(crate) wrong_answers: Vec<String>,
     pub(crate) totals: RunTotals,
 }
 

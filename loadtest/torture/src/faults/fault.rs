@@ -75,11 +75,25 @@ impl Fault {
             FaultKind::Proxy => format!("way to {way}"),
             FaultKind::Recreate => topic.to_owned(),
             FaultKind::Garbage => schemas::TRADES.to_owned(),
+            FaultKind::Transaction => "transaction".to_owned(),
+            FaultKind::Hostile => "hostile".to_owned(),
+            FaultKind::Unstorable => "table of bars".to_owned(),
+            FaultKind::Settings => "settings".to_owned(),
+            FaultKind::Readers => "readers".to_owned(),
+            FaultKind::Undrained | FaultKind::Partitions => schemas::TRADES.to_owned(),
+            FaultKind::Topic => "topic settings".to_owned(),
         };
         let lasts_ms = match kind {
             // The session timeout of a group is 6 s.
             FaultKind::Zombie => random.between(8_000, 12_000),
-            FaultKind::Kill | FaultKind::Recreate | FaultKind::Garbage => 0,
+            FaultKind::Undrained => random.between(300, 3_000),
+            FaultKind::Kill
+            | FaultKind::Recreate
+            | FaultKind::Garbage
+            | FaultKind::Hostile
+            | FaultKind::Unstorable
+            | FaultKind::Settings
+            | FaultKind::Partitions => 0,
             // Longer than the timeout of a call, so that breakers open and connections are closed.
             _ if random.one_in(8) => random.between(8_000, 20_000),
             _ => random.between(300, 4_000),

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use clock::{Clock, SystemClock};
-use market::{DAY_NS, Trade, TradeId};
+use market::{DAY_NS, RejectReason, Trade, TradeId};
 use schemas::{TradesTopicRecord, partition_of};
 
 use super::fault::Fault;
@@ -15,38 +15,41 @@ use crate::trade_source::VENUES;
 const MAX_VALUE_BYTES: usize = 4 << 20;
 
 /// A record that cannot count, before it is sent.
-struct GarbageRecord {
+pub(super) struct GarbageRecord {
     /// What is wrong with the record.
-    what: &'static str,
-    partition: u32,
-    key: String,
-    value: Vec<u8>,
+    pub(super) what: &'static str,
+    pub(super) reason: RejectReason,
+    pub(super) partition: u32,
+    pub(super) key: Vec<u8>,
+    pub(super) value: Vec<u8>,
+}
+
+impl GarbageRecord {
+    /// Appends the record, and remembers that it cannot count; returns its offset.
+    pub(super) async fn append(self, cluster: &TortureCluster) -> u64 {
+        let (topic, partition) = (schemas::TRADES, Some(self.partition));
+        let sent = cluster
+            .kafka
+            .send_until_acknowledged(topic, partition, &self.key, &self.value);
+        let (partition, offset) = sent.await;
+        let epoch = cluster.epoch.load(Ordering::Acquire);
+        cluster.sent_trades.lock().garbage.push(SentGarbage {
+            what: self.what,
+            reason: self.reason,
+            epoch,
+            partition,
+            offset,
+        });
+        offset
+    }
 }
 
 impl Fault {
     /// Appends some records that belong in `dead-letters`.
     pub(super) async fn append_garbage(&mut self, cluster: &TortureCluster) {
         for _ in 0..self.random.between(1, 20) {
-            let GarbageRecord {
-                what,
-                partition,
-                key,
-                value,
-            } = self.generate_garbage(cluster.kafka.partitions());
-            let sent = cluster.kafka.send_until_acknowledged(
-                schemas::TRADES,
-                Some(partition),
-                key.as_bytes(),
-                &value,
-            );
-            let (partition, offset) = sent.await;
-            let epoch = cluster.epoch.load(Ordering::Acquire);
-            cluster.sent_trades.lock().garbage.push(SentGarbage {
-                what,
-                epoch,
-                partition,
-                offset,
-            });
+            let record = self.generate_garbage(cluster.kafka.partitions());
+            record.append(cluster).await;
         }
     }
 
@@ -64,7 +67,7 @@ impl Fault {
             scope: None,
             sender: None,
         };
-        let (what, partition, key) = match random.below(5) {
+        let (what, reason, partition, key) = match random.below(5) {
             0 => {
                 let length = match random.one_in(8) {
                     true => random.index(MAX_VALUE_BYTES),
@@ -72,21 +75,33 @@ impl Fault {
                 };
                 return GarbageRecord {
                     what: "random bytes",
+                    reason: RejectReason::Malformed,
                     partition: any,
-                    key: known,
+                    key: known.into_bytes(),
                     value: random.bytes(length),
                 };
             }
-            1 => ("a key that names nothing", any, "nothing".to_owned()),
-            2 if partitions > 1 => ("misrouted", (right + 1) % partitions, known),
+            1 => (
+                "a key that names nothing",
+                RejectReason::KeyMalformed,
+                any,
+                "nothing".to_owned(),
+            ),
+            2 if partitions > 1 => (
+                "misrouted",
+                RejectReason::Misrouted,
+                (right + 1) % partitions,
+                known,
+            ),
             3 => {
                 trade.time_ns += DAY_NS;
-                ("of tomorrow", right, known)
+                ("of tomorrow", RejectReason::TimeInFuture, right, known)
             }
             _ => {
                 let key = format!("undeclared:S{any}");
                 (
                     "of an undeclared venue",
+                    RejectReason::VenueUnknown,
                     partition_of(key.as_bytes(), partitions),
                     key,
                 )
@@ -96,8 +111,9 @@ impl Fault {
         TradesTopicRecord::encode_trade(&trade, &mut value);
         GarbageRecord {
             what,
+            reason,
             partition,
-            key,
+            key: key.into_bytes(),
             value,
         }
     }

@@ -7,14 +7,17 @@ use anyhow::Context;
 use clock::{Clock, SystemClock};
 use futures_util::future::join_all;
 use schemas::TradesTopicRecord;
+use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::fault::Fault;
+use super::topic_settings::wait_until_named;
 use crate::cluster::TortureCluster;
+use crate::oracle::LogGeneration;
 use crate::role_process::RoleKind;
 use crate::trade_source::TradeSource;
 
 /// How long draining the old topic, and processing the new one, may take.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
 /// How many more records the new topic has than the old one.
 const EXTRA_RECORDS: u64 = 20;
 
@@ -24,25 +27,14 @@ impl Fault {
         &mut self,
         cluster: &TortureCluster,
     ) -> anyhow::Result<()> {
-        let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause_sending());
-        let paused = paused
-            .await
-            .context("the trades in flight are not acknowledged")?;
-        cluster
-            .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
-            .await?;
-        // A record whose acknowledgement a pod no longer awaits may still be on its way.
-        SystemClock.sleep(Duration::from_secs(2)).await;
-        cluster
-            .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
-            .await?;
+        let paused = pause_and_drain(cluster).await?;
         if self.target == schemas::TRADES {
             let old = cluster.kafka.read_topic(schemas::TRADES).await?;
             let ends: Vec<u64> = old
                 .iter()
                 .map(|records| records.last().map_or(0, |record| record.offset + 1))
                 .collect();
-            cluster.keep_log_generation(old);
+            cluster.keep_log_generation(LogGeneration::drained(old));
             if self.is_frozen {
                 self.recreate_with_more_records(cluster, &ends).await?;
             } else {
@@ -53,6 +45,24 @@ impl Fault {
         }
         drop(paused);
         // Trades and edits are being sent again, so there are always marked minutes.
+        cluster.wait_until_processed(DRAIN_TIMEOUT).await
+    }
+
+    /// Drains `trades`, adds a partition, and waits until a role names that. Nothing undoes it but
+    /// to recreate the topic.
+    pub(super) async fn add_partition_and_recreate(
+        &mut self,
+        cluster: &TortureCluster,
+    ) -> anyhow::Result<()> {
+        let paused = pause_and_drain(cluster).await?;
+        let old = cluster.kafka.read_topic(schemas::TRADES).await?;
+        cluster.kafka.add_partition(schemas::TRADES).await?;
+        let count = cluster.kafka.partitions();
+        let drift = format!("has {} partitions and had {count}", count + 1);
+        wait_until_named(cluster, &drift).await?;
+        cluster.keep_log_generation(LogGeneration::drained(old));
+        recreate_topic(cluster, schemas::TRADES).await?;
+        drop(paused);
         cluster.wait_until_processed(DRAIN_TIMEOUT).await
     }
 
@@ -112,7 +122,25 @@ impl Fault {
     }
 }
 
-async fn recreate_topic(cluster: &TortureCluster, topic: &str) -> anyhow::Result<()> {
+/// Stops the producers, and waits until both roles have drained `trades`. Returns the guard that
+/// stops the producers.
+async fn pause_and_drain(cluster: &TortureCluster) -> anyhow::Result<OwnedRwLockWriteGuard<()>> {
+    let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause_sending());
+    let paused = paused
+        .await
+        .context("the trades in flight are not acknowledged")?;
+    cluster
+        .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
+        .await?;
+    // A record whose acknowledgement a pod no longer awaits may still be on its way.
+    SystemClock.sleep(Duration::from_secs(2)).await;
+    cluster
+        .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
+        .await?;
+    Ok(paused)
+}
+
+pub(super) async fn recreate_topic(cluster: &TortureCluster, topic: &str) -> anyhow::Result<()> {
     cluster.kafka.delete_topic(topic).await?;
     cluster.apply_topics().await?;
     if topic == schemas::TRADES {

@@ -49,6 +49,14 @@ impl Fault {
                 self.append_garbage(cluster).await;
                 Ok(())
             }
+            FaultKind::Hostile => self.send_hostile_texts_and_repeats(cluster).await,
+            FaultKind::Unstorable => self.refuse_legal_record(cluster).await,
+            FaultKind::Settings => self.change_settings(cluster).await,
+            FaultKind::Readers => self.stall_readers(cluster).await,
+            FaultKind::Undrained => self.recreate_without_draining(cluster).await,
+            FaultKind::Topic => self.change_topic_setting(cluster).await,
+            FaultKind::Partitions => self.add_partition_and_recreate(cluster).await,
+            FaultKind::Transaction => self.leave_transaction_open(cluster).await,
         }
     }
 

@@ -113,7 +113,12 @@ impl TradeFeed {
         }
     }
 
-    async fn send_amendment_to_kafka(&self, amended: &VenueTrade, kind: AmendmentKind, id: &str) {
+    pub(super) async fn send_amendment_to_kafka(
+        &self,
+        amended: &VenueTrade,
+        kind: AmendmentKind,
+        id: &str,
+    ) {
         let id = TradeId::parse(id).expect("it is visible ASCII");
         let target_position = None;
         let amendment = Amendment {
@@ -131,7 +136,7 @@ impl TradeFeed {
     }
 
     /// Sends the same request to each pod in turn, until one accepts it or rejects it permanently.
-    async fn send_amendment_to_a_pod_with_retries(
+    pub(super) async fn send_amendment_to_a_pod_with_retries(
         &self,
         amended: &VenueTrade,
         kind: AmendmentKind,
@@ -194,7 +199,7 @@ impl TradeFeed {
 }
 
 /// Gives a trade other random values.
-fn randomize_values(trade: &mut Trade, random: &mut Random) {
+pub(super) fn randomize_values(trade: &mut Trade, random: &mut Random) {
     let mantissa = i64::try_from(random.between(1, 3_000_000)).unwrap_or(1);
     trade.price = Decimal::new(mantissa, 4).expect("it has few digits");
     if random.one_in(2) {
