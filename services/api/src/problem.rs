@@ -140,8 +140,16 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let is_transient = error.is_transient();
         match error {
-            IngestError::Conflict { field, known, .. } => {
-                Self::new(ErrorCode::SettingsConflict, error.to_string())
+            IngestError::Conflict {
+                ref venue,
+                field,
+                known,
+                ..
+            } => {
+                let name = venue.base_name();
+                let detail =
+                    format!("{error}; POST /api/v1/venues/{name}/retire lets the name begin again");
+                Self::new(ErrorCode::SettingsConflict, detail)
                     .with_field(field)
                     .with_accepted(known.to_string())
             }

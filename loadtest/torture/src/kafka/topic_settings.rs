@@ -7,7 +7,7 @@ use rdkafka::admin::{
 };
 use rdkafka::client::DefaultClientContext;
 
-use super::{TortureKafkaClient, TIMEOUT, client_config};
+use super::{TIMEOUT, TortureKafkaClient, client_config};
 
 impl TortureKafkaClient {
     /// Changes one setting of a topic and leaves its others as they are.

@@ -3,6 +3,7 @@
 use backend::Backend;
 use bytes::Bytes;
 use eventlog::{Log, NewRecord};
+use futures_util::future::join_all;
 use market::{BarRow, DeclaredSettings, Interval, Position, Venue};
 use schemas::TradesTopicRecord;
 use store::{NewestPrice, NewestPriceStore};
@@ -100,9 +101,13 @@ async fn copy_settings_unless_stopped<B: Backend>(
     });
     let records: Vec<NewRecord> = records.collect();
     let trades = &worker.topics.trades;
-    for partition in (0..trades.partitions()).filter(|partition| *partition != worker.partition) {
-        let copied = worker.append_to_partition_unless_stopped(stop, trades, partition, &records);
-        if copied.await?.is_none() {
+    let others = (0..trades.partitions()).filter(|partition| *partition != worker.partition);
+    // All at once: one that takes no records delays none of the others.
+    let copies = others.map(|partition| {
+        worker.append_to_partition_unless_stopped(stop, trades, partition, &records)
+    });
+    for copied in join_all(copies).await {
+        if copied?.is_none() {
             return Ok(false);
         }
     }

@@ -94,7 +94,10 @@ fn the_first_counted_trade_replaces_the_append_time_of_an_inserted_bar() {
     let bar = Bar::from_trade(&counted_trade, position, first_ns);
     let later_ns = first_ns + MINUTE_NS;
     let records = [repair(4, OTHER_NS, false), refold(5, OTHER_NS, bar)];
-    apply_all(&mut core, &records.map(|record| append_at(later_ns, record)));
+    apply_all(
+        &mut core,
+        &records.map(|record| append_at(later_ns, record)),
+    );
     assert_eq!(core.take_counts().refolds, 2);
     assert_eq!(take_first_appends(&mut core), counted);
 
