@@ -1,8 +1,9 @@
 //! Measures commits of bars to TimescaleDB by their size: as the store writes them (binary `COPY`
 //! into a table of the session, then `INSERT … SELECT … ON CONFLICT`), and the same rows as arrays
-//! through `unnest`. Then measures chunks of several lengths.
+//! through `unnest`. Then measures chunks of several lengths, and thousands of chunks.
 //!
 //! `CANDLEWICK_TIMESCALEDB=postgres://… cargo bench -p candlewick-store --bench timescale`
+//! (`-- weeks` measures the last alone)
 //!
 //! It creates a database on that server, and drops it at the end.
 #![expect(
@@ -17,6 +18,8 @@ mod chunks;
 mod rows;
 #[path = "timescale/unnest.rs"]
 mod unnest;
+#[path = "timescale/weeks.rs"]
+mod weeks;
 
 use std::time::{Duration, Instant};
 
@@ -49,8 +52,14 @@ fn main() {
         run_on_server(&server, &format!("CREATE DATABASE {DATABASE}")).await;
         let (host, _) = server.rsplit_once('/').unwrap();
         let url = format!("{host}/{DATABASE}");
-        measure_commits(&url).await;
-        chunks::measure_chunk_lengths(&url).await;
+        let config = TimescaleConfig::new(&url);
+        let migrated = TimescaleBarStore::migrate(config).await;
+        println!("{:?}", migrated.unwrap().edition);
+        if std::env::args().all(|argument| argument != "weeks") {
+            measure_commits(&url).await;
+            chunks::measure_chunk_lengths(&url).await;
+        }
+        weeks::measure_weeks_since_1970(&url).await;
         run_on_server(&server, &format!("DROP DATABASE {DATABASE} WITH (FORCE)")).await;
     });
 }
@@ -74,12 +83,10 @@ fn now() -> Instant {
 /// Measures both ways in turn, so that other load on the machine affects both.
 async fn measure_commits(url: &str) {
     let config = TimescaleConfig::new(url);
-    let migrated = TimescaleBarStore::migrate(config.clone()).await;
-    let edition = migrated.unwrap().edition;
     let store = TimescaleBarStore::open(config).await.unwrap();
     let mut session = PgConnection::connect(url).await.unwrap();
     println!(
-        "{edition:?}\n{:<28}{:>10}{:>14}{:>14}",
+        "{:<28}{:>10}{:>14}{:>14}",
         "bars a commit", "", "ms, median", "bars/s"
     );
     // The other way updates the progress row of this partition.

@@ -5,7 +5,7 @@ use candlewick_store::StoredBar;
 use market::EdgeTrade;
 use sqlx::{AssertSqlSafe, PgConnection, query};
 
-const COLUMNS: [(&str, &str); 27] = [
+const COLUMNS: [(&str, &str); 29] = [
     ("venue", "text"),
     ("symbol", "text"),
     ("interval_s", "int"),
@@ -33,6 +33,8 @@ const COLUMNS: [(&str, &str); 27] = [
     ("close_epoch", "bigint"),
     ("close_offset", "bigint"),
     ("first_append_ns", "bigint"),
+    ("admitted", "bigint"),
+    ("provable", "boolean"),
 ];
 
 /// The indexes of the columns that are NUMERIC.
@@ -84,7 +86,10 @@ pub(crate) async fn write_bars(session: &mut PgConnection, bars: &[StoredBar]) {
                     edge_trade(bar).position.offset.cast_signed()
                 }))
         });
-    let bound = bound.bind(column(bars, |bar| bar.row.bar.first_append_ns));
+    let bound = bound
+        .bind(column(bars, |bar| bar.row.bar.first_append_ns))
+        .bind(column(bars, |bar| bar.row.bar.admitted.cast_signed()))
+        .bind(column(bars, |bar| bar.row.provable));
     bound.execute(&mut *session).await.unwrap();
     query("COMMIT").execute(session).await.unwrap();
 }

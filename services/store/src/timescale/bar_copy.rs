@@ -12,8 +12,8 @@ use super::numeric::write_numeric;
 use super::timestamptz::Timestamptz;
 use crate::StoredBar;
 
-/// The number of columns of a staged row: four of the key, 25 values, `closed`.
-const STAGED_COLUMN_COUNT: i16 = 30;
+/// The number of columns of a staged row: four of the key, 25 values, `closed` and `scattered`.
+const STAGED_COLUMN_COUNT: i16 = 31;
 
 /// Bars, encoded as the input of `COPY … WITH (FORMAT binary)`.
 pub(super) struct BarCopyBuffer {
@@ -35,8 +35,12 @@ impl BarCopyBuffer {
         }
     }
 
-    /// Appends a bar.
-    pub(super) fn push_bar(&mut self, stored: &StoredBar) -> Result<(), DatabaseError> {
+    /// Appends a bar, with whether it goes to `scattered_bars`.
+    pub(super) fn push_bar(
+        &mut self,
+        stored: &StoredBar,
+        is_scattered: bool,
+    ) -> Result<(), DatabaseError> {
         let (instrument, row) = (&stored.instrument, &stored.row);
         self.bytes
             .extend_from_slice(&STAGED_COLUMN_COUNT.to_be_bytes());
@@ -62,6 +66,7 @@ impl BarCopyBuffer {
         self.push_u64(bar.admitted);
         self.push_field(&[u8::from(row.provable)]);
         self.push_field(&[u8::from(row.closed)]);
+        self.push_field(&[u8::from(is_scattered)]);
         Ok(())
     }
 

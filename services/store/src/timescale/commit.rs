@@ -2,6 +2,7 @@
 
 use sqlx::{PgConnection, query};
 
+use super::chunk_tables::ChunkPolicy;
 use super::column::{column_for_unnest, partition_as_integer, u64_as_numeric, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
@@ -50,23 +51,25 @@ const UPSERT_EXCLUDED_AMENDMENTS: &str = upsert_ranges_into!("excluded_amendment
 ///
 /// The progress row is updated before any other row that other sessions can see. If it is not
 /// where `transaction` expects it, nothing else is written. The lock on the row makes another owner
-/// of the partition wait until this database transaction has ended.
+/// of the partition wait until this database transaction has ended. It writes closed bars to
+/// as many chunks as `policy` allows.
 pub(super) async fn write_transaction(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
+    policy: ChunkPolicy,
 ) -> Result<CommitOutcome, DatabaseError> {
     let bars = last_row_of_each_key(&transaction.bars, |bar| {
         (bar.instrument.key(), bar.row.window)
     });
-    write_bars::stage_bars(session, &bars).await?;
+    let counts = write_bars::stage_bars(session, &bars, policy.max_chunks).await?;
     if !try_advance_progress(session, transaction).await? {
         return Ok(CommitOutcome::Conflict);
     }
-    write_bars::write_staged_bars(session, transaction.progress.partition, &bars).await?;
+    let partition = transaction.progress.partition;
+    write_bars::write_staged_bars(session, partition, &bars, counts, policy).await?;
     write_symbols(session, transaction).await?;
     write_venues(session, transaction).await?;
     id_sets::write_id_sets(session, &transaction.id_sets).await?;
-    let partition = transaction.progress.partition;
     let tables = [
         (UPSERT_EXCLUDED_RANGES, &transaction.excluded_ranges),
         (UPSERT_EXCLUDED_AMENDMENTS, &transaction.excluded_amendments),

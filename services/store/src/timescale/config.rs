@@ -38,6 +38,9 @@ pub struct TimescaleConfig {
     /// How much longer than requested a hypertable keeps closed bars, so that they can be dropped
     /// with their chunk: more than the length of a chunk plus the lateness of its bars.
     pub chunk_slack: Duration,
+    /// How many chunks one statement reads and one commit writes at most; at least 1. Each lock of
+    /// a chunk or of its index takes a place in a table that all sessions of the server share.
+    pub max_chunks: u32,
 }
 
 impl TimescaleConfig {
@@ -55,6 +58,15 @@ impl TimescaleConfig {
             idle_timeout: Duration::from_secs(5),
             snapshot_timeout: Duration::from_secs(600),
             chunk_slack: Duration::from_hours(9 * 24),
+            max_chunks: 64,
+        }
+    }
+
+    /// Returns how many chunks one statement reads and one commit writes at most.
+    pub(super) const fn max_chunks(&self) -> u32 {
+        match self.max_chunks {
+            0 => 1,
+            max_chunks => max_chunks,
         }
     }
 
@@ -150,6 +162,7 @@ impl fmt::Debug for TimescaleConfig {
             .field("idle_timeout", &self.idle_timeout)
             .field("snapshot_timeout", &self.snapshot_timeout)
             .field("chunk_slack", &self.chunk_slack)
+            .field("max_chunks", &self.max_chunks)
             .finish()
     }
 }

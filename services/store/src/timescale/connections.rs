@@ -129,6 +129,14 @@ impl CloseOnDropConnection {
         &mut self.connection.session
     }
 
+    /// Converts an error into one that names the database, and counts it.
+    pub(super) fn convert_and_count_error<T>(
+        &self,
+        result: Result<T, DatabaseError>,
+    ) -> Result<T, StoreError> {
+        self.pool.server.convert_and_count_error(result)
+    }
+
     /// Begins a transaction. Dropping the connection rolls it back.
     pub(super) async fn begin(mut self) -> Result<Self, StoreError> {
         match query("BEGIN").execute(self.session()).await {

@@ -6,6 +6,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{AssertSqlSafe, PgConnection, query, query_scalar};
 
 use super::bar_columns::{VALUE_COLUMNS, read_bar_row};
+use super::bar_read_session::BEGIN_SNAPSHOT;
 use super::column::{partition_as_integer, read_parsed_text, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, row, topics};
@@ -62,9 +63,7 @@ pub(super) async fn load_or_create_partition(
     epoch: u64,
 ) -> Result<PartitionState, DatabaseError> {
     create_progress_row_if_absent(session, partition, epoch).await?;
-    query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        .execute(&mut *session)
-        .await?;
+    query(BEGIN_SNAPSHOT).execute(&mut *session).await?;
     let progress = read_rows(session, SELECT_PROGRESS, partition, row::read_progress);
     let progress = progress.await?.pop();
     let state = PartitionState {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use market::{BarRow, Instrument, Venue};
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Postgres, Row, query};
-use tokio::sync::Mutex;
+use sqlx::{Postgres, query};
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::bar_columns::{interval_seconds, read_bar_row};
-use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
+use super::bar_read_session::BarReadSession;
 use super::column::{
     column_for_unnest, partition_as_integer, read_parsed_numeric, u64_as_numeric,
     u64_bits_as_bigint,
@@ -20,8 +19,7 @@ use super::excluded_ranges::{
     COUNT_EXCLUDED_SINCE, SELECT_EXCLUDED_RANGES, SELECT_EXCLUDED_RANGES_IN,
 };
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
-use super::timestamptz::Timestamptz;
-use super::{amendments, id_sets, row, topics};
+use super::{amendments, bar_reads, id_sets, row, topics};
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::topic_generation::RegisteredTopic;
 use crate::{
@@ -110,14 +108,8 @@ impl TimescaleBarReader {
                 (pool.server(), rows)
             }
             ConnectionSource::Snapshot(server, shared) => {
-                // The connection is taken out, so that a read that fails or is cancelled ends the
-                // snapshot.
-                let mut shared = shared.lock().await;
-                let connection = shared.take().ok_or_else(|| {
-                    let reason = "the snapshot ended with an earlier error";
-                    DatabaseError::Unavailable(reason.to_owned())
-                });
-                let mut connection = server.convert_and_count_error(connection)?;
+                let (mut connection, mut shared) =
+                    take_connection_of_snapshot(server, shared).await?;
                 let rows = statement.fetch_all(connection.session()).await;
                 let rows = server.convert_and_count_error(rows.map_err(DatabaseError::from))?;
                 *shared = Some(connection);
@@ -127,16 +119,50 @@ impl TimescaleBarReader {
         server.convert_and_count_error(rows.iter().map(read_row).collect())
     }
 
+    /// Takes a connection to read bars with several statements.
+    async fn begin_bar_read(&self) -> Result<BarReadSession<'_>, StoreError> {
+        match &self.connections {
+            ConnectionSource::Pool(pool) => Ok(BarReadSession::of_pool(pool.acquire().await?)),
+            ConnectionSource::Snapshot(server, shared) => {
+                let (connection, shared) = take_connection_of_snapshot(server, shared).await?;
+                Ok(BarReadSession::of_snapshot(connection, shared))
+            }
+        }
+    }
+
+    fn server(&self) -> &TimescaleServer {
+        match &self.connections {
+            ConnectionSource::Pool(pool) => pool.server(),
+            ConnectionSource::Snapshot(server, _) => server,
+        }
+    }
+
     /// Converts an error into one that names the database.
     fn convert_and_count_error<T>(
         &self,
         result: Result<T, DatabaseError>,
     ) -> Result<T, StoreError> {
-        match &self.connections {
-            ConnectionSource::Pool(pool) => pool.server().convert_and_count_error(result),
-            ConnectionSource::Snapshot(server, _) => server.convert_and_count_error(result),
-        }
+        self.server().convert_and_count_error(result)
     }
+}
+
+/// Takes the connection out of a snapshot, so that a read that fails or is cancelled ends the
+/// snapshot. Also returns where a read that succeeds puts it back.
+async fn take_connection_of_snapshot<'a>(
+    server: &TimescaleServer,
+    shared: &'a Mutex<Option<CloseOnDropConnection>>,
+) -> Result<
+    (
+        CloseOnDropConnection,
+        MutexGuard<'a, Option<CloseOnDropConnection>>,
+    ),
+    StoreError,
+> {
+    let mut shared = shared.lock().await;
+    let connection = shared.take().ok_or_else(|| {
+        DatabaseError::Unavailable("the snapshot ended with an earlier error".to_owned())
+    });
+    Ok((server.convert_and_count_error(connection)?, shared))
 }
 
 impl BarReader for TimescaleBarReader {
@@ -146,54 +172,22 @@ impl BarReader for TimescaleBarReader {
     }
 
     async fn bars(&self, keys: &[BarKey]) -> Result<Vec<Option<BarRow>>, StoreError> {
-        let starts = keys.iter().map(|key| key.window.start_ns);
-        let starts = starts.map(Timestamptz::try_from_ns).collect();
-        let starts: Vec<_> = self.convert_and_count_error(starts)?;
-        let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else {
+        if keys.is_empty() {
             return Ok(Vec::new());
-        };
-        let column = |text: fn(&Instrument) -> &str| -> Vec<&str> {
-            keys.iter().map(|key| text(&key.instrument)).collect()
-        };
-        let intervals = keys.iter().map(|key| interval_seconds(key.window.interval));
-        let select = query(AssertSqlSafe(SELECT_BARS.as_str()))
-            .bind(column(Instrument::venue))
-            .bind(column(Instrument::symbol))
-            .bind(intervals.collect::<Vec<_>>())
-            .bind(&starts)
-            .bind(*first)
-            .bind(*last);
-        let found = self.read_rows(select, |row| {
-            let key_index: i64 = row.try_get(0)?;
-            Ok((key_index, read_bar_row(row, 1)?))
-        });
-        let mut bars = vec![None; keys.len()];
-        for (key_index, bar) in found.await? {
-            // PostgreSQL counts from 1.
-            let index = usize::try_from(key_index - 1).expect("it is the index of a key");
-            bars[index] = Some(bar);
         }
-        Ok(bars)
+        let mut session = self.begin_bar_read().await?;
+        let bars =
+            bar_reads::read_bars_by_keys(&mut session, keys, self.server().config().max_chunks())
+                .await;
+        session.end(bars).await
     }
 
     async fn bar_range(&self, query: &BarQuery) -> Result<Vec<BarRow>, StoreError> {
-        let sql = if query.keep_newest {
-            &SELECT_NEWEST_BARS
-        } else {
-            &SELECT_OLDEST_BARS
-        };
-        let select = sqlx::query(AssertSqlSafe(sql.as_str()))
-            .bind(query.instrument.venue())
-            .bind(query.instrument.symbol())
-            .bind(interval_seconds(query.interval))
-            .bind(Timestamptz::from_ns_rounded_up(query.start_ns))
-            .bind(Timestamptz::from_ns_rounded_up(query.end_ns))
-            .bind(i64::from(query.limit));
-        let mut bars = self.read_rows(select, |row| read_bar_row(row, 0)).await?;
-        if query.keep_newest {
-            bars.reverse();
-        }
-        Ok(bars)
+        let mut session = self.begin_bar_read().await?;
+        let bars =
+            bar_reads::read_bar_range(&mut session, query, self.server().config().max_chunks())
+                .await;
+        session.end(bars).await
     }
 
     async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {

@@ -8,10 +8,10 @@ use super::edition::TimescaleEdition;
 
 /// The SQL of each version, which upgrades the tables of the version before it. The first creates
 /// the tables of version [`OLDEST`].
-const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_4.sql")];
+const VERSIONS: [&str; 1] = [include_str!("../../migrations/timescale/bars_5.sql")];
 
 /// The oldest schema that can be read or upgraded.
-const OLDEST: i64 = 4;
+const OLDEST: i64 = 5;
 
 /// The length of a chunk of `bars`: see decision 11.
 const CHUNK_INTERVAL: &str = "7 days";

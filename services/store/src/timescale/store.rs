@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use sqlx::query;
 
+use super::bar_read_session::BEGIN_SNAPSHOT;
+use super::chunk_tables::ChunkPolicy;
 use super::config::{TimescaleConfig, milliseconds_text};
 use super::connections::{
     CloseOnDropConnection, ConnectionPool, TimescaleServer, TransactionEnding,
@@ -13,7 +15,7 @@ use super::durability::DurabilitySettings;
 use super::edition::TimescaleEdition;
 use super::reader::TimescaleBarReader;
 use super::schema::{self, TimescaleMigrationResult};
-use super::{commit, load, retention, topics, write_bars};
+use super::{closed_bar_retention, commit, load, retention, topics, write_bars};
 use crate::metrics::CommitStopwatch;
 use crate::topic_generation::TopicGeneration;
 use crate::{BarStore, CommitOutcome, PartitionState, PartitionTransaction, StoreError};
@@ -128,10 +130,54 @@ impl TimescaleBarStore {
         self.writers.server()
     }
 
+    fn chunk_policy(&self) -> ChunkPolicy {
+        ChunkPolicy {
+            edition: self.edition,
+            max_chunks: self.server().config().max_chunks(),
+        }
+    }
+
     /// Begins a transaction that writes. Dropping the connection rolls it back.
     async fn begin_transaction(&self) -> Result<CloseOnDropConnection, StoreError> {
         let connection = self.writers.acquire().await?;
         connection.begin().await
+    }
+
+    /// Drops expired chunks one by one, until one held rows, and returns how many. Each chunk that
+    /// is left empty would be locked by reads, because no day of `bar_days` divides those.
+    async fn drop_expired_chunks(&self, bars_before_ns: i64) -> Result<u64, StoreError> {
+        for _ in 0..self.chunk_policy().max_chunks {
+            let mut connection = self.begin_transaction().await?;
+            let rows = closed_bar_retention::drop_expired_chunk_and_count_rows(
+                connection.session(),
+                bars_before_ns,
+            )
+            .await;
+            let rows = connection.end_transaction(rows, TransactionEnding::Commit);
+            match rows.await? {
+                Some(0) => {}
+                Some(rows) => return Ok(rows),
+                None => break,
+            }
+        }
+        Ok(0)
+    }
+
+    /// Deletes closed bars whose first trade was appended before `before_ns`, in transactions that
+    /// each reach few chunks, until one has deleted some or none is left. Returns how many.
+    async fn delete_expired_closed_bars(&self, before_ns: i64) -> Result<u64, StoreError> {
+        loop {
+            let mut connection = self.begin_transaction().await?;
+            let policy = self.chunk_policy();
+            let deleted =
+                closed_bar_retention::delete_closed_bars(connection.session(), before_ns, policy)
+                    .await;
+            let deleted = connection.end_transaction(deleted, TransactionEnding::Commit);
+            let deleted = deleted.await?;
+            if deleted.rows > 0 || !deleted.has_more {
+                return Ok(deleted.rows);
+            }
+        }
     }
 
     /// Begins a transaction that writes bars, with the table where they are staged. Dropping the
@@ -178,7 +224,8 @@ impl BarStore for TimescaleBarStore {
     ) -> Result<CommitOutcome, StoreError> {
         let started = CommitStopwatch::start();
         let mut connection = self.begin_commit().await?;
-        let outcome = commit::write_transaction(connection.session(), transaction).await;
+        let policy = self.chunk_policy();
+        let outcome = commit::write_transaction(connection.session(), transaction, policy).await;
         let ending = match outcome {
             Ok(CommitOutcome::Conflict) => TransactionEnding::Rollback,
             _ => TransactionEnding::Commit,
@@ -197,7 +244,8 @@ impl BarStore for TimescaleBarStore {
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         let mut connection = self.begin_commit().await?;
-        let outcome = commit::write_transaction(connection.session(), transaction).await;
+        let policy = self.chunk_policy();
+        let outcome = commit::write_transaction(connection.session(), transaction, policy).await;
         connection
             .end_transaction(outcome, TransactionEnding::Rollback)
             .await
@@ -207,9 +255,7 @@ impl BarStore for TimescaleBarStore {
         let mut connection = self.snapshots.acquire().await?;
         let timeout = milliseconds_text(self.server().config().snapshot_timeout);
         let begun = async {
-            query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .execute(connection.session())
-                .await?;
+            query(BEGIN_SNAPSHOT).execute(connection.session()).await?;
             // The snapshot is of the moment of the first statement after BEGIN.
             query(
                 "SELECT set_config(name, $1, TRUE) FROM pg_settings \
@@ -261,29 +307,23 @@ impl BarStore for TimescaleBarStore {
     ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::PostgresOnly {
-            let mut connection = self.begin_transaction().await?;
-            let dropped_rows =
-                retention::drop_expired_chunk_and_count_rows(connection.session(), bars_before_ns)
-                    .await;
-            dropped = connection
-                .end_transaction(dropped_rows, TransactionEnding::Commit)
-                .await?;
+            dropped = self.drop_expired_chunks(bars_before_ns).await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }
+        let closed = self
+            .delete_expired_closed_bars(bars_before_ns.saturating_sub(slack_ns))
+            .await?;
         let mut connection = self.begin_transaction().await?;
-        let session = connection.session();
         let deleted = retention::delete_expired_rows(
-            session,
+            connection.session(),
             bars_before_ns,
-            slack_ns,
             ids_before_ns,
             amendments_before_ns,
+            closed,
         )
         .await;
-        Ok(dropped
-            + connection
-                .end_transaction(deleted, TransactionEnding::Commit)
-                .await?)
+        let deleted = connection.end_transaction(deleted, TransactionEnding::Commit);
+        Ok(dropped + closed + deleted.await?)
     }
 }

@@ -19,6 +19,8 @@ const FROM_1970_TO_2000_US: i64 = 946_684_800_000_000;
 
 const NS_PER_US: i64 = 1_000;
 
+const WEEK_US: i64 = 7 * market::DAY_NS / NS_PER_US;
+
 /// A time in whole microseconds since 1970, as a `TIMESTAMPTZ` holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamptz {
@@ -60,6 +62,26 @@ impl Timestamptz {
         Self {
             since_1970_us: self.day_start().since_1970_us + market::DAY_NS / NS_PER_US,
         }
+    }
+
+    /// Returns the start of the week that contains the time. Weeks are counted from 1970-01-01.
+    pub(super) const fn week_start(self) -> Self {
+        Self {
+            since_1970_us: self.since_1970_us.div_euclid(WEEK_US) * WEEK_US,
+        }
+    }
+
+    /// Returns the start of the next week.
+    pub(super) const fn next_week_start(self) -> Self {
+        Self {
+            since_1970_us: self.week_start().since_1970_us + WEEK_US,
+        }
+    }
+
+    /// Returns how many weeks contain a part of `[self, end)`. `end` must be after the time.
+    pub(super) const fn weeks_touched_until(self, end: Self) -> i64 {
+        let last_us = end.since_1970_us - 1;
+        last_us.div_euclid(WEEK_US) - self.since_1970_us.div_euclid(WEEK_US) + 1
     }
 
     /// Converts the time to UTC nanoseconds.

@@ -5,14 +5,20 @@
 //! waits for data from a client, no statement timeout applies, so a process that is frozen in a
 //! copy would hold its locks for ever. At that point it holds none. (Decision 11 compares this with
 //! `unnest`.)
+//!
+//! Closed bars go to `bars`. If they lie in more chunks than a commit may lock, those of the chunks
+//! with the fewest of them go to `scattered_bars`, whose rows count if a bar has one in both tables.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use sqlx::{AssertSqlSafe, PgConnection, Row, query, raw_sql};
+use sqlx::{AssertSqlSafe, PgConnection, query, query_scalar, raw_sql};
 
 use super::bar_columns::{KEY_COLUMNS, VALUE_COLUMNS};
 use super::bar_copy::BarCopyBuffer;
+use super::bar_read_session::{RELEASE_LOCKS, SET_SAVEPOINT};
+use super::chunk_span::{WeeksOfCommit, cover_starts};
+use super::chunk_tables::{ChunkPolicy, tables_of_chunks};
 use super::column::partition_as_integer;
 use super::connections::SessionConnection;
 use super::database_error::DatabaseError;
@@ -20,11 +26,13 @@ use super::timestamptz::Timestamptz;
 use crate::StoredBar;
 
 const CREATE_STAGING_TABLE: &str = "CREATE TEMPORARY TABLE IF NOT EXISTS staged_bars \
-    (LIKE bars, closed BOOLEAN NOT NULL) ON COMMIT DELETE ROWS";
+    (LIKE bars, closed BOOLEAN NOT NULL, scattered BOOLEAN NOT NULL) ON COMMIT DELETE ROWS";
 
 static COPY_TO_STAGING: LazyLock<String> = LazyLock::new(|| {
     let values = VALUE_COLUMNS.join(", ");
-    format!("COPY staged_bars ({KEY_COLUMNS}, {values}, closed) FROM STDIN WITH (FORMAT binary)")
+    format!(
+        "COPY staged_bars ({KEY_COLUMNS}, {values}, closed, scattered) FROM STDIN WITH (FORMAT binary)"
+    )
 });
 
 /// The clause that replaces the values of a row that exists.
@@ -37,13 +45,19 @@ static ON_CONFLICT_UPDATE: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// An instrument belongs to one partition, so no other transaction writes these rows.
-static UPSERT_CLOSED_BARS: LazyLock<String> = LazyLock::new(|| {
+static UPSERT_CLOSED_BARS: LazyLock<String> =
+    LazyLock::new(|| upsert_closed_bars_into("bars", "closed AND NOT scattered"));
+
+static UPSERT_SCATTERED_BARS: LazyLock<String> =
+    LazyLock::new(|| upsert_closed_bars_into("scattered_bars", "scattered"));
+
+fn upsert_closed_bars_into(table: &str, condition: &str) -> String {
     let columns = format!("{KEY_COLUMNS}, {}", VALUE_COLUMNS.join(", "));
     format!(
-        "INSERT INTO bars ({columns}) SELECT {columns} FROM staged_bars WHERE closed {}",
+        "INSERT INTO {table} ({columns}) SELECT {columns} FROM staged_bars WHERE {condition} {}",
         *ON_CONFLICT_UPDATE
     )
-});
+}
 
 static UPSERT_OPEN_BARS: LazyLock<String> = LazyLock::new(|| {
     let columns = format!("{KEY_COLUMNS}, {}", VALUE_COLUMNS.join(", "));
@@ -59,16 +73,23 @@ const DELETE_CLOSED_FROM_OPEN_BARS: &str = "DELETE FROM open_bars AS o \
     AND o.venue = s.venue AND o.symbol = s.symbol AND o.interval_s = s.interval_s \
     AND o.start = s.start";
 
-/// Selects the least and the greatest start of the staged bars that are open now and were not.
-const SELECT_NEWLY_OPEN_BOUNDS: &str = "SELECT min(s.start), max(s.start) FROM staged_bars AS s \
+/// A bar has a row in `scattered_bars` only if that counts.
+const DELETE_OTHERS_FROM_SCATTERED_BARS: &str = "DELETE FROM scattered_bars AS a \
+    USING staged_bars AS s WHERE NOT s.scattered \
+    AND a.venue = s.venue AND a.symbol = s.symbol AND a.interval_s = s.interval_s \
+    AND a.start = s.start";
+
+/// Selects the starts of the staged bars that are open now and were not.
+const SELECT_NEWLY_OPEN_STARTS: &str = "SELECT DISTINCT s.start FROM staged_bars AS s \
     WHERE NOT s.closed AND NOT EXISTS (SELECT 1 FROM open_bars AS o WHERE o.venue = s.venue \
     AND o.symbol = s.symbol AND o.interval_s = s.interval_s AND o.start = s.start)";
 
-/// The bounds of the start restrict the statement to the chunks between them.
-const DELETE_REOPENED_FROM_BARS: &str = "DELETE FROM bars AS b \
-    USING staged_bars AS s WHERE NOT s.closed \
+/// Selects the starts in `[$1, $2)` of closed bars that are open again. The bounds restrict the
+/// statement to the chunks between them.
+const SELECT_REOPENED_STARTS: &str = "SELECT DISTINCT b.start FROM bars AS b, staged_bars AS s \
+    WHERE NOT s.closed \
     AND b.venue = s.venue AND b.symbol = s.symbol AND b.interval_s = s.interval_s \
-    AND b.start = s.start AND b.start >= $1 AND b.start <= $2";
+    AND b.start = s.start AND b.start >= $1 AND b.start < $2";
 
 const UPSERT_BAR_DAYS: &str = "INSERT INTO bar_days \
     (partition, day, oldest_append_ns, newest_append_ns) \
@@ -93,43 +114,84 @@ pub(super) async fn create_staging_table(
     Ok(())
 }
 
-/// Copies bars into the temporary table.
+/// How many of the staged bars go to each table.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StagedBarCounts {
+    open: usize,
+    /// Closed bars that go to `bars`.
+    closed: usize,
+    scattered: usize,
+}
+
+/// Copies bars into the temporary table. The closed ones that go to `bars` lie in `max_chunks`
+/// chunks at most.
 pub(super) async fn stage_bars(
     session: &mut PgConnection,
     bars: &[&StoredBar],
-) -> Result<(), DatabaseError> {
+    max_chunks: u32,
+) -> Result<StagedBarCounts, DatabaseError> {
+    let mut counts = StagedBarCounts::default();
     if bars.is_empty() {
-        return Ok(());
+        return Ok(counts);
     }
+    let starts = bars.iter().map(|bar| bar.row.window.start_ns);
+    let starts = starts.map(Timestamptz::try_from_ns);
+    let starts = starts.collect::<Result<Vec<_>, _>>()?;
+    let is_closed = bars.iter().map(|bar| bar.row.closed);
+    let closed_starts = starts.iter().copied().zip(is_closed);
+    let closed_starts = closed_starts.filter_map(|(start, closed)| closed.then_some(start));
+    let weeks = WeeksOfCommit::choose(closed_starts, max_chunks);
     let mut buffer = BarCopyBuffer::new(bars.len());
-    for bar in bars {
-        buffer.push_bar(bar)?;
+    for (bar, start) in bars.iter().zip(starts) {
+        let is_scattered = bar.row.closed && !weeks.contain(start);
+        match (bar.row.closed, is_scattered) {
+            (false, _) => counts.open += 1,
+            (true, false) => counts.closed += 1,
+            (true, true) => counts.scattered += 1,
+        }
+        buffer.push_bar(bar, is_scattered)?;
     }
     let mut copy = session.copy_in_raw(&COPY_TO_STAGING).await?;
     copy.send(buffer.finish()).await?;
     copy.finish().await?;
-    Ok(())
+    Ok(counts)
 }
 
-/// Writes the staged bars, which are `bars`, to the tables `bars` and `open_bars`.
+/// Writes the staged bars, which are `bars`, to their tables.
 pub(super) async fn write_staged_bars(
     session: &mut PgConnection,
     partition: u32,
     bars: &[&StoredBar],
+    counts: StagedBarCounts,
+    policy: ChunkPolicy,
 ) -> Result<(), DatabaseError> {
-    let closed = bars.iter().filter(|bar| bar.row.closed).count();
-    if closed > 0 {
+    if bars.is_empty() {
+        return Ok(());
+    }
+    if counts.closed + counts.scattered > 0 {
         // Days are written first: a transaction that drops a chunk waits for them, or this one
         // waits for it.
         write_bar_days(session, partition, bars).await?;
-        let upsert = query(AssertSqlSafe(UPSERT_CLOSED_BARS.as_str()));
-        upsert.execute(&mut *session).await?;
+    }
+    query(DELETE_OTHERS_FROM_SCATTERED_BARS)
+        .execute(&mut *session)
+        .await?;
+    for (count, upsert) in [
+        (counts.closed, &UPSERT_CLOSED_BARS),
+        (counts.scattered, &UPSERT_SCATTERED_BARS),
+    ] {
+        if count > 0 {
+            let upsert = query(AssertSqlSafe(upsert.as_str()));
+            upsert.execute(&mut *session).await?;
+        }
+    }
+    if counts.closed + counts.scattered > 0 {
         query(DELETE_CLOSED_FROM_OPEN_BARS)
             .execute(&mut *session)
             .await?;
     }
-    if closed < bars.len() {
-        delete_reopened_bars(session).await?;
+    if counts.open > 0 {
+        delete_reopened_bars(session, policy).await?;
         let upsert =
             query(AssertSqlSafe(UPSERT_OPEN_BARS.as_str())).bind(partition_as_integer(partition)?);
         upsert.execute(session).await?;
@@ -137,16 +199,36 @@ pub(super) async fn write_staged_bars(
     Ok(())
 }
 
-/// Deletes bars that are open again from the closed bars.
-async fn delete_reopened_bars(session: &mut PgConnection) -> Result<(), DatabaseError> {
-    let bounds = query(SELECT_NEWLY_OPEN_BOUNDS)
-        .fetch_one(&mut *session)
-        .await?;
-    let bounds: (Option<Timestamptz>, Option<Timestamptz>) =
-        (bounds.try_get(0)?, bounds.try_get(1)?);
-    if let (Some(first), Some(last)) = bounds {
-        let delete = query(DELETE_REOPENED_FROM_BARS).bind(first).bind(last);
-        delete.execute(session).await?;
+/// Deletes bars that are open again from the closed bars. The fold never opens a closed bar again,
+/// so there are hardly ever any.
+async fn delete_reopened_bars(
+    session: &mut PgConnection,
+    policy: ChunkPolicy,
+) -> Result<(), DatabaseError> {
+    let newly_open = query_scalar(SELECT_NEWLY_OPEN_STARTS);
+    let newly_open: Vec<Timestamptz> = newly_open.fetch_all(&mut *session).await?;
+    let mut reopened: Vec<Timestamptz> = Vec::new();
+    for range in cover_starts(newly_open, policy.max_chunks) {
+        query(SET_SAVEPOINT).execute(&mut *session).await?;
+        let select = query_scalar(SELECT_REOPENED_STARTS)
+            .bind(range.first)
+            .bind(range.end);
+        let found: Vec<Timestamptz> = select.fetch_all(&mut *session).await?;
+        reopened.extend(found);
+        raw_sql(RELEASE_LOCKS).execute(&mut *session).await?;
+    }
+    for range in cover_starts(reopened, 1) {
+        for table in tables_of_chunks(session, range, policy.edition).await? {
+            let delete = format!(
+                "DELETE FROM {table} AS b USING staged_bars AS s WHERE NOT s.closed \
+                 AND b.venue = s.venue AND b.symbol = s.symbol AND b.interval_s = s.interval_s \
+                 AND b.start = s.start AND b.start >= $1 AND b.start < $2"
+            );
+            let delete = query(AssertSqlSafe(delete))
+                .bind(range.first)
+                .bind(range.end);
+            delete.persistent(false).execute(&mut *session).await?;
+        }
     }
     Ok(())
 }

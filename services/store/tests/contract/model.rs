@@ -9,7 +9,9 @@ use candlewick_store::{
     IdSegmentKey, IdSegmentStart, IdSetChange, IdSetKey, IdSetWrites, PartitionProgress,
     PartitionTransaction, SegmentIds, StoredBar, SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
-use market::{HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, VenueSettings};
+use market::{
+    DAY_NS, HOUR_NS, Instrument, Interval, MINUTE_NS, Position, RejectReason, VenueSettings,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -22,6 +24,8 @@ const PARTITIONS: u32 = 2;
 const SCOPES: [&str; 2] = ["", "NYSE"];
 const BUCKETS: [i64; 3] = [-1, 0, HOUR_NS];
 const INTERVALS: [Interval; 2] = [Interval::M1, Interval::H1];
+/// In three weeks.
+const STARTS_NS: [i64; 4] = [0, MINUTE_NS, 9 * DAY_NS, 100 * DAY_NS];
 
 #[derive(Debug, Clone)]
 enum Action {
@@ -36,8 +40,8 @@ struct Draft {
     /// The difference of the expected offset to the stored one.
     offset_error: u64,
     advance: u64,
-    /// Instrument, interval, minute, number, closed.
-    bars: Vec<(usize, usize, i64, u64, bool)>,
+    /// Instrument, interval, index of the start, number, closed.
+    bars: Vec<(usize, usize, usize, u64, bool)>,
     /// Instrument, time.
     symbols: Vec<(usize, i64)>,
     /// Venue, lateness.
@@ -68,7 +72,7 @@ fn draft() -> impl Strategy<Value = Draft> {
     let bar = (
         0..2_usize,
         0..INTERVALS.len(),
-        0..3_i64,
+        0..STARTS_NS.len(),
         0..100_u64,
         any::<bool>(),
     );
@@ -140,8 +144,8 @@ impl Draft {
         let bars = self
             .bars
             .iter()
-            .map(|(of, interval, minute, number, closed)| {
-                let start_ns = *minute * MINUTE_NS;
+            .map(|(of, interval, start, number, closed)| {
+                let start_ns = STARTS_NS[*start];
                 bar(
                     &self.instrument(*of),
                     INTERVALS[*interval],
@@ -355,20 +359,26 @@ async fn assert_agrees(store: &impl BarStore, model: &Model) {
 async fn assert_bars_agree(store: &impl BarStore, model: &Model) {
     for instrument in all_instruments() {
         for interval in INTERVALS {
-            let query = BarQuery {
+            let query = |limit, keep_newest| BarQuery {
                 instrument: instrument.clone(),
                 interval,
                 start_ns: i64::MIN,
                 end_ns: i64::MAX,
-                limit: 100,
-                keep_newest: false,
+                limit,
+                keep_newest,
             };
             let expected = model
                 .bars
                 .iter()
                 .filter(|(key, _)| key.instrument == instrument && key.window.interval == interval);
             let expected: Vec<_> = expected.map(|(_, (_, bar))| bar.row.clone()).collect();
-            assert_eq!(store.bar_range(&query).await.unwrap(), expected);
+            let all = store.bar_range(&query(100, false)).await.unwrap();
+            assert_eq!(all, expected);
+            let oldest = store.bar_range(&query(2, false)).await.unwrap();
+            assert!(oldest.iter().eq(expected.iter().take(2)));
+            let newest = store.bar_range(&query(2, true)).await.unwrap();
+            let skipped = expected.len().saturating_sub(2);
+            assert!(newest.iter().eq(expected.iter().skip(skipped)));
         }
     }
     let keys: Vec<_> = model.bars.keys().cloned().collect();
@@ -473,6 +483,17 @@ proptest! {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let (_kept, store) = crate::timescale::bar_store().await;
+            run(&store, &actions).await;
+        });
+    }
+
+    #[test]
+    fn timescale_with_one_chunk_for_each_commit_agrees_with_maps(
+        actions in vec(action(), 1..25),
+    ) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let (_kept, store) = crate::timescale::bar_store_of_one_chunk().await;
             run(&store, &actions).await;
         });
     }

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 /// The sources of the template, which is created again if one of them has changed.
 const TEMPLATE_SOURCES: [&str; 2] = [
-    include_str!("../../../migrations/timescale/bars_4.sql"),
+    include_str!("../../../migrations/timescale/bars_5.sql"),
     include_str!("../../../src/timescale/schema.rs"),
 ];
 
@@ -163,5 +163,14 @@ async fn create_template() -> String {
 pub(crate) async fn bar_store() -> (Database, TimescaleBarStore) {
     let database = Database::migrated().await;
     let store = database.open().await;
+    (database, store)
+}
+
+/// A store each of whose statements reads one chunk, and each of whose commits writes one.
+pub(crate) async fn bar_store_of_one_chunk() -> (Database, TimescaleBarStore) {
+    let database = Database::migrated().await;
+    let mut config = database.config();
+    config.max_chunks = 1;
+    let store = TimescaleBarStore::open(config).await.unwrap();
     (database, store)
 }

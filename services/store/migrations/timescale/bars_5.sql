@@ -1,6 +1,6 @@
 -- Bars, and the state of the fold.
 --
--- This is the first schema that this version reads. Databases of the schemas 1 to 3 are refused.
+-- This is the first schema that this version reads. Databases of the schemas 1 to 4 are refused.
 --
 -- Epochs, offsets and counts are unsigned 64-bit numbers in BIGINT columns. Values of 2^63 or
 -- more, which no counter reaches, would appear negative in SQL but are read back unchanged. Where
@@ -65,11 +65,27 @@ CREATE TABLE open_bars (
 
 CREATE INDEX open_bars_by_partition ON open_bars (partition);
 
--- The view for users of SQL: every bar that has trades.
+-- Closed bars of commits that reached more chunks of `bars` than a transaction may lock. They stay
+-- here until they are written again or expire. If a bar has a row in both tables, this one counts.
+CREATE TABLE scattered_bars (
+    LIKE bars INCLUDING ALL EXCLUDING INDEXES,
+    PRIMARY KEY (venue, symbol, interval_s, start)
+) WITH (fillfactor = 50);
+
+CREATE INDEX scattered_bars_by_start ON scattered_bars (start);
+
+-- The view for users of SQL: every bar that has trades. Give each query bounds of `start`: without
+-- any it locks every chunk.
 CREATE VIEW candles AS
     SELECT venue, symbol, interval_s, start, open, high, low, close, volume, buy_volume,
            sell_volume, notional, trades, TRUE AS closed, revision, through_epoch, through_offset
-    FROM bars WHERE trades <> 0
+    FROM bars AS b WHERE trades <> 0 AND NOT EXISTS (
+        SELECT 1 FROM scattered_bars AS a WHERE a.venue = b.venue AND a.symbol = b.symbol
+        AND a.interval_s = b.interval_s AND a.start = b.start)
+    UNION ALL
+    SELECT venue, symbol, interval_s, start, open, high, low, close, volume, buy_volume,
+           sell_volume, notional, trades, TRUE, revision, through_epoch, through_offset
+    FROM scattered_bars WHERE trades <> 0
     UNION ALL
     SELECT venue, symbol, interval_s, start, open, high, low, close, volume, buy_volume,
            sell_volume, notional, trades, FALSE, revision, through_epoch, through_offset
