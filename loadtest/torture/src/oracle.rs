@@ -17,7 +17,8 @@ use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 pub(crate) use self::bars::compute_bars;
 pub(crate) use self::log_generation::LogGeneration;
 use self::partition_state::{
-    PartitionFoldState, RecordSource, find_instrument_and_settings, trade_identity,
+    PartitionFoldState, RecordSource, equalize_settings, find_instrument_and_settings,
+    trade_identity,
 };
 use crate::kafka::BrokerRecord;
 use crate::sent_trades::trade_name;
@@ -87,9 +88,12 @@ impl Oracle {
         };
         let count = generations.first().map_or(0, |first| first.records.len());
         let partitions = u32::try_from(count).unwrap_or_default();
-        for partition in 0..partitions {
-            let mut carried = PartitionFoldState::default();
-            for (epoch, generation) in (1..).zip(generations) {
+        let mut states: Vec<_> = (0..partitions)
+            .map(|_| PartitionFoldState::default())
+            .collect();
+        for (epoch, generation) in (1..).zip(generations) {
+            equalize_settings(&mut states);
+            for (partition, carried) in (0..).zip(&mut states) {
                 let end = generation.end_of_partition(partition);
                 oracle.ends.insert((epoch, partition), end);
                 let at = RecordSource {
@@ -102,7 +106,7 @@ impl Oracle {
                         oracle.note_unfolded(record);
                         continue;
                     }
-                    if let Err(reason) = oracle.apply_record(record, at, &mut carried) {
+                    if let Err(reason) = oracle.apply_record(record, at, carried) {
                         let dead = UncountedRecord {
                             reason,
                             key: record.key.clone(),
@@ -112,10 +116,10 @@ impl Oracle {
                     }
                 }
             }
-            if partition == SETTINGS_PARTITION {
-                oracle.settings = carried.venues.into_iter().collect();
-            }
         }
+        let settings_state = states.into_iter().nth(SETTINGS_PARTITION as usize);
+        let settings = settings_state.map(|state| state.venues);
+        oracle.settings = settings.into_iter().flatten().collect();
         oracle
     }
 

@@ -168,7 +168,7 @@ impl LastConnectionError {
 
     /// Does what [`Self::explain_code`] does, for an error of rdkafka.
     pub(crate) fn explain_error(&self, topic: &str, error: &KafkaError) -> LogError {
-        match error.rdkafka_error_code() {
+        match error_mapping::code_of_error(error) {
             Some(code) => self.explain_code(topic, code),
             None => error_mapping::log_error_from_kafka_error(topic, error),
         }
@@ -181,6 +181,11 @@ fn has_leaderless_partition(statistics: &Statistics) -> bool {
     // Partition -1 is internal to librdkafka.
     let mut partitions = topics.flat_map(|topic| &topic.partitions);
     partitions.any(|(number, partition)| *number >= 0 && partition.leader < 0)
+}
+
+/// Returns whether an error of a request means that no broker answered.
+pub(crate) fn is_unanswered_request(error: &KafkaError) -> bool {
+    error_mapping::code_of_error(error).is_some_and(is_unanswered)
 }
 
 /// Returns whether `code` means that no broker answered.

@@ -82,9 +82,18 @@ pub(crate) fn log_error_from_code(topic: &str, code: Code) -> LogError {
     }
 }
 
+/// Returns the code of an error of rdkafka, if it has one.
+pub(crate) fn code_of_error(error: &KafkaError) -> Option<Code> {
+    match error {
+        // rdkafka returns no code of an error of this kind.
+        KafkaError::AdminOp(code) => Some(*code),
+        error => error.rdkafka_error_code(),
+    }
+}
+
 /// Returns the error of a call for `topic` that ended with an error of rdkafka.
 pub(crate) fn log_error_from_kafka_error(topic: &str, error: &KafkaError) -> LogError {
-    match error.rdkafka_error_code() {
+    match code_of_error(error) {
         Some(code) => log_error_from_code(topic, code),
         None => LogError::Refused {
             topic: topic.to_owned(),

@@ -22,7 +22,7 @@ pub(super) fn run_task_and_print_report(
             (start_ns, plain::fold_topic_and_count_trades(settings)?)
         }
         ChildTask::Produce => runtime.block_on(async {
-            let producer = produce::TradeAppender::from_settings(settings).await?;
+            let producer = produce::GeneratedTradeAppender::from_settings(settings).await?;
             let start_ns = SystemClock.monotonic_ns();
             let sent = producer.append_trades(settings.trades, settings.span_seconds);
             anyhow::Ok((start_ns, sent.await?))

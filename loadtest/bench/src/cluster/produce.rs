@@ -29,12 +29,12 @@ const CONCURRENT_APPENDS: usize = 4;
 pub(super) const SPAN_SECONDS: u64 = 1_800;
 
 /// Appends generated trades.
-pub(super) struct TradeAppender {
+pub(super) struct GeneratedTradeAppender {
     log: KafkaLog,
     producer: IngestProducer<KafkaLog, TimescaleBarStore, SystemClock>,
 }
 
-impl TradeAppender {
+impl GeneratedTradeAppender {
     /// Returns the appender of a child process, whose settings name its topics.
     pub(super) async fn from_settings(settings: &ClusterBenchSettings) -> anyhow::Result<Self> {
         let bars = TimescaleBarStore::open(settings.timescaledb.clone()).await?;
@@ -121,7 +121,7 @@ pub(super) fn fill_topic(
 ) -> anyhow::Result<FilledTopic> {
     let report = run_child(ChildTask::Produce, sandbox, trades, span_seconds)?;
     let partition_ends = bench.runtime.block_on(async {
-        TradeAppender::for_sandbox(sandbox)
+        GeneratedTradeAppender::for_sandbox(sandbox)
             .await?
             .partition_ends()
             .await

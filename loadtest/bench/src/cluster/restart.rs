@@ -7,7 +7,7 @@ use store::{BarReader, TimescaleBarStore};
 
 use super::cluster_bench::ClusterBench;
 use super::kafka::median;
-use super::produce::TradeAppender;
+use super::produce::GeneratedTradeAppender;
 use super::progress::partitions_with_progress;
 use super::role::RoleProcess;
 use super::sandbox::Sandbox;
@@ -51,7 +51,7 @@ pub(super) fn measure_restart_and_takeover(bench: &mut ClusterBench) -> anyhow::
         bench.measure_in_sandbox(part, |bench, sandbox| {
             let rounds = bench.settings.rounds;
             let results = bench.runtime.block_on(async {
-                let appender = TradeAppender::for_sandbox(sandbox).await?;
+                let appender = GeneratedTradeAppender::for_sandbox(sandbox).await?;
                 let bars = sandbox.open_bar_store().await?;
                 tokio::select! {
                     fed = appender.append_continuously(RATE) => {

@@ -1,20 +1,23 @@
 //! `trades` is recreated while roles lag.
 
+use std::fmt::Display;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clock::{Clock, SystemClock};
-use store::{BarReader, PartitionProgress};
+use market::Position;
+use store::{BarReader, PartitionProgress, TickStore};
 
 use super::fault::Fault;
 use super::recreate::{DRAIN_TIMEOUT, recreate_topic};
 use crate::cluster::TortureCluster;
 use crate::oracle::LogGeneration;
-use crate::role_process::RoleKind;
+use crate::role_process::{RestartingProcess, RoleKind};
 
 /// How long a record may be on its way whose acknowledgement no producer awaits any more.
 const LATE_APPEND: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Fault {
     /// Freezes the aggregators, and perhaps the archivers, while trades come; recreates `trades`;
@@ -25,11 +28,17 @@ impl Fault {
         cluster: &TortureCluster,
     ) -> anyhow::Result<()> {
         let mut roles: Vec<_> = cluster.processes_of_kind(RoleKind::Aggregator).collect();
-        if self.random.one_in(2) {
-            roles.extend(cluster.processes_of_kind(RoleKind::Archiver));
-        }
         for role in &roles {
-            role.freeze()?;
+            freeze_once_running(role).await?;
+        }
+        let read_ends_of_log = || cluster.kafka.partition_ends(schemas::TRADES);
+        let folded_at_most = read_until_answered(cluster, read_ends_of_log).await;
+        wait_until_archived(cluster, &folded_at_most).await?;
+        if self.random.one_in(2) {
+            for role in cluster.processes_of_kind(RoleKind::Archiver) {
+                freeze_once_running(role).await?;
+                roles.push(role);
+            }
         }
         SystemClock.sleep(self.lasts).await;
         let paused = clock::timeout(&SystemClock, DRAIN_TIMEOUT, cluster.feed.pause_sending());
@@ -38,9 +47,10 @@ impl Fault {
             .context("the trades in flight are not acknowledged")?;
         SystemClock.sleep(LATE_APPEND).await;
         let epoch = cluster.epoch.load(Ordering::Acquire);
-        let stored = cluster.bars.all_partition_progress().await?;
-        let log_ends = cluster.kafka.partition_ends(schemas::TRADES).await?;
-        let records = cluster.kafka.read_topic(schemas::TRADES).await?;
+        let stored = read_until_answered(cluster, || cluster.bars.all_partition_progress()).await;
+        let log_ends = read_until_answered(cluster, read_ends_of_log).await;
+        let read_log = || cluster.kafka.read_topic(schemas::TRADES);
+        let records = read_until_answered(cluster, read_log).await;
         recreate_topic(cluster, schemas::TRADES).await?;
         let is_thawed = self.random.one_in(2);
         for role in &roles {
@@ -66,6 +76,57 @@ impl Fault {
     }
 }
 
+/// Freezes a process. One that is being restarted has to run first, or it would go on.
+async fn freeze_once_running(role: &RestartingProcess) -> anyhow::Result<()> {
+    while !role.is_running() {
+        SystemClock.sleep(POLL_INTERVAL).await;
+    }
+    role.freeze()
+}
+
+/// Waits until the archivers have stored all before `ends`. The ticks of records that were folded
+/// and not archived would be gone with the topic, and no process could bring them back.
+///
+/// # Errors
+/// If it takes too long.
+async fn wait_until_archived(cluster: &TortureCluster, ends: &[u64]) -> anyhow::Result<()> {
+    let epoch = cluster.epoch.load(Ordering::Acquire);
+    let begin_ns = SystemClock.monotonic_ns();
+    for (partition, end) in (0..).zip(ends) {
+        let end = Position {
+            epoch,
+            offset: *end,
+        };
+        let read = || cluster.ticks.archive_position(partition);
+        while read_until_answered(cluster, read).await < Some(end) {
+            let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
+            if waited > DRAIN_TIMEOUT {
+                bail!("partition {partition} is not archived up to {end:?} after {waited:?}");
+            }
+            SystemClock.sleep(POLL_INTERVAL).await;
+        }
+    }
+    Ok(())
+}
+
+/// Reads again and again until a server answers: one that was killed before has closed its
+/// connections, and each of them fails once.
+async fn read_until_answered<T, E, F>(cluster: &TortureCluster, read: impl Fn() -> F) -> T
+where
+    E: Display,
+    F: Future<Output = Result<T, E>>,
+{
+    loop {
+        match read().await {
+            Ok(found) => return found,
+            Err(error) => cluster
+                .journal
+                .write_event(&format!("read again: {error:#}")),
+        }
+        SystemClock.sleep(POLL_INTERVAL).await;
+    }
+}
+
 /// Returns where the store says that each partition's epoch ended.
 ///
 /// # Errors
@@ -78,7 +139,7 @@ async fn read_ends(
 ) -> anyhow::Result<Vec<u64>> {
     let mut ends = Vec::new();
     for (partition, log_end) in (0..).zip(log_ends) {
-        let found = cluster.bars.epoch_ends(partition).await?;
+        let found = read_until_answered(cluster, || cluster.bars.epoch_ends(partition)).await;
         let mut found = found.iter().filter(|end| end.epoch == epoch);
         let end = found.next().map(|end| end.offset);
         let end =

@@ -35,6 +35,27 @@ impl PartitionFoldState {
     }
 }
 
+/// Puts the settings of each venue's latest change in force in every partition, as the change of an
+/// epoch does. Partition 0 may have copied a change to others that it had not stored itself when its
+/// generation ended.
+pub(super) fn equalize_settings(states: &mut [PartitionFoldState]) {
+    let mut latest: HashMap<String, (Position, VenueSettings)> = HashMap::new();
+    for state in &*states {
+        for (venue, settings) in &state.venues {
+            let declared_at = state.declared_at.get(venue).copied().unwrap_or_default();
+            if latest.get(venue).is_none_or(|(at, _)| *at < declared_at) {
+                latest.insert(venue.clone(), (declared_at, *settings));
+            }
+        }
+    }
+    for state in states {
+        for (venue, (declared_at, settings)) in &latest {
+            state.venues.insert(venue.clone(), *settings);
+            state.declared_at.insert(venue.clone(), *declared_at);
+        }
+    }
+}
+
 /// Where a record comes from.
 #[derive(Clone, Copy)]
 pub(super) struct RecordSource {

@@ -1,4 +1,7 @@
-use market::{DAY_NS, Decimal, IdScheme, MINUTE_NS, RejectReason, SettingsChange, Trade, TradeId};
+use market::{
+    DAY_NS, Decimal, DeclaredSettings, IdScheme, MINUTE_NS, Position, RejectReason, SettingsChange,
+    Trade, TradeId, VenueSettings,
+};
 use schemas::TradesTopicRecord;
 
 use super::{LogGeneration, Oracle};
@@ -86,4 +89,41 @@ fn a_record_with_its_senders_time_has_the_append_time_of_the_one_before() {
     let oracle = fold(records, Vec::new());
     assert_eq!(oracle.dead[&(1, 0, 2)].reason, RejectReason::TimeInFuture);
     assert_eq!(oracle.counted_trades_after_amendments().len(), 2);
+}
+
+#[test]
+fn a_change_that_only_another_partition_has_stored_is_in_force_in_the_next_epoch() {
+    let changed_idle_ns = 7_000_000_000;
+    let copy = |offset: u64, idle_ns: i64| {
+        let settings = VenueSettings {
+            scheme: IdScheme::Unique,
+            idle_ns,
+            ..VenueSettings::default()
+        };
+        let declared_at = Position { epoch: 1, offset };
+        let declared = DeclaredSettings {
+            settings,
+            declared_at,
+        };
+        let copied = TradesTopicRecord::SettingCopy("v".parse().unwrap(), declared);
+        record(offset, Some(NOW_NS), &copied)
+    };
+    let change = SettingsChange {
+        idle_ns: Some(changed_idle_ns),
+        ..SettingsChange::default()
+    };
+    let changed = TradesTopicRecord::Setting("v".parse().unwrap(), change);
+    let first = LogGeneration {
+        records: vec![
+            vec![declaration(), record(1, Some(NOW_NS), &changed)],
+            vec![
+                copy(0, VenueSettings::default().idle_ns),
+                copy(1, changed_idle_ns),
+            ],
+        ],
+        ends: vec![1, 2],
+    };
+    let second = LogGeneration::drained(vec![Vec::new(), Vec::new()]);
+    let oracle = Oracle::from_generations(&[first, second], UNSTORABLE.parse().unwrap());
+    assert_eq!(oracle.settings["v"].idle_ns, changed_idle_ns);
 }

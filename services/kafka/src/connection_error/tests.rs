@@ -31,6 +31,14 @@ fn a_request_that_no_broker_answered_fails_with_the_reported_reason() {
 }
 
 #[test]
+fn a_request_about_topics_that_no_broker_answered_is_transient() {
+    let errors = LastConnectionError::default();
+    let error = KafkaError::AdminOp(Code::OperationTimedOut);
+    assert!(is_unanswered_request(&error));
+    assert!(errors.explain_error("trades", &error).is_transient());
+}
+
+#[test]
 fn a_lost_connection_is_known_from_the_log_alone() {
     let errors = LastConnectionError::default();
     errors.record_log_line(SYSLOG_INFORMATION, "FAIL", "broker 1 has closed it");

@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 use super::layout::{TopicLayout, fetch_layout};
 use super::spec::ExistingTopic;
 use crate::config::KafkaConfig;
-use crate::connection_error::LastConnectionError;
+use crate::connection_error::{LastConnectionError, is_unanswered_request};
 use crate::error_mapping;
 use crate::native::{self, AdminHandle};
 
@@ -112,9 +112,13 @@ impl TopicAdmin {
     }
 
     /// Returns the error of a request. If no broker answered, it contains the reason that the
-    /// client reported separately.
+    /// client reported separately, and the client is given the configured brokers again: it may
+    /// know none any more ([`crate::maintenance`]).
     fn request_error(&self, topic: &str, error: &KafkaError) -> LogError {
         native::collect_connection_errors(&self.admin, &self.last_connection_error);
+        if is_unanswered_request(error) {
+            native::add_brokers(&self.admin, &self.config.brokers);
+        }
         self.last_connection_error.explain_error(topic, error)
     }
 }
