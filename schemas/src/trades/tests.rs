@@ -46,7 +46,7 @@ fn settings_changes() -> impl Strategy<Value = SettingsChange> {
 }
 
 pub(crate) fn declared_settings() -> impl Strategy<Value = (Venue, DeclaredSettings)> {
-    let venue = "[A-Za-z0-9._-]{1,32}";
+    let venue = "[A-Za-z0-9_-][A-Za-z0-9._-]{0,31}";
     (venue, settings_changes(), positions()).prop_map(|(venue, change, declared_at)| {
         let declared = DeclaredSettings {
             settings: change.apply_to(None).unwrap(),

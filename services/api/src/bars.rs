@@ -20,7 +20,6 @@ pub(crate) use self::price::newest_price;
 
 use self::request::ListBarsRequest;
 use self::source::LiveAndStoredBars;
-use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
@@ -50,7 +49,7 @@ pub(crate) async fn list_bars<B: Backend>(
             .collect(),
         next_cursor: bar_page
             .next_ns
-            .map(|start_ns| encode_cursor(CursorKind::Bars, &start_ns)),
+            .map(|start_ns| request.query.encode_cursor(&start_ns)),
     };
     Ok(json_response(StatusCode::OK, &page))
 }

@@ -1,10 +1,17 @@
-//! Cursors: opaque positions in a list. A cursor is a letter that names the list and then the
-//! position as MessagePack in hexadecimal.
+//! Cursors: opaque positions in the answer to a query. A cursor is a letter that names the list,
+//! and then in hexadecimal a digest of the query and the position as MessagePack.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::params::QueryParams;
 use crate::problem::Problem;
+
+/// The parameters that may differ from page to page.
+const PAGE_PARAMETERS: [&str; 2] = ["limit", "cursor"];
+
+/// The size of a query's digest: two queries of one client are not taken for each other.
+const DIGEST_BYTES: usize = 8;
 
 /// The greatest number of hexadecimal digits that is read. The longest position holds two keys of
 /// sets of ids, each with a scope, and the longest symbol.
@@ -44,36 +51,82 @@ pub(crate) trait CursorPosition: DeserializeOwned {
     fn is_plausible(&self) -> bool;
 }
 
-/// Returns the cursor of `position`.
-pub(crate) fn encode_cursor(kind: CursorKind, position: &impl Serialize) -> String {
-    let bytes = rmp_serde::to_vec(position).expect("a position is plain data");
-    let mut text = String::with_capacity(1 + 2 * bytes.len());
-    text.push(kind.letter());
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(digit.into(), 16).expect("a digit is below 16"));
-        }
-    }
-    text
+/// A query of a list, whose cursors continue its pages alone: in the answer to another query a
+/// position would skip elements or repeat them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListQuery {
+    kind: CursorKind,
+    digest: [u8; DIGEST_BYTES],
 }
 
-/// Reads the position of a cursor.
-///
-/// # Errors
-/// A [`Problem`] if the text is not a cursor of this list.
-pub(crate) fn decode_cursor<T: CursorPosition>(kind: CursorKind, text: &str) -> Result<T, Problem> {
-    text.strip_prefix(kind.letter())
-        .filter(|digits| digits.len() <= MAX_DIGITS)
-        .and_then(decode_hexadecimal)
-        .and_then(|bytes| rmp_serde::from_slice(&bytes).ok())
-        .filter(T::is_plausible)
-        .ok_or_else(|| {
-            Problem::invalid_parameter(
-                "cursor",
-                "cursor does not belong to this list",
-                "the next_cursor of an earlier page, with the same other parameters",
-            )
-        })
+impl ListQuery {
+    /// Returns the query of a list. `subject` is what the path names, in its one form: an
+    /// instrument, a venue, or nothing.
+    pub(crate) fn new(kind: CursorKind, subject: &str, params: &QueryParams) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        add(subject);
+        for (name, value) in params.sorted_except(&PAGE_PARAMETERS) {
+            add(name);
+            add(value);
+        }
+        let mut digest = [0; DIGEST_BYTES];
+        hasher.finalize_xof().fill(&mut digest);
+        Self { kind, digest }
+    }
+
+    /// Returns the cursor of `position`.
+    pub(crate) fn encode_cursor(&self, position: &impl Serialize) -> String {
+        let position = rmp_serde::to_vec(position).expect("a position is plain data");
+        let mut text = String::with_capacity(1 + 2 * (DIGEST_BYTES + position.len()));
+        text.push(self.kind.letter());
+        for byte in self.digest.into_iter().chain(position) {
+            for digit in [byte >> 4, byte & 15] {
+                text.push(char::from_digit(digit.into(), 16).expect("a digit is below 16"));
+            }
+        }
+        text
+    }
+
+    /// Reads the position of a cursor; `None` if the request has no cursor.
+    ///
+    /// # Errors
+    /// A [`Problem`] if the parameter is not a cursor of this query.
+    pub(crate) fn cursor<T: CursorPosition>(
+        &self,
+        params: &QueryParams,
+    ) -> Result<Option<T>, Problem> {
+        let text = params.text("cursor");
+        text.map(|text| self.decode_cursor(text)).transpose()
+    }
+
+    fn decode_cursor<T: CursorPosition>(&self, text: &str) -> Result<T, Problem> {
+        let problem = |detail: &str| {
+            let accepted = "the next_cursor of an earlier page, with the same other parameters";
+            Problem::invalid_parameter("cursor", detail, accepted)
+        };
+        let bytes = text
+            .strip_prefix(self.kind.letter())
+            .filter(|digits| digits.len() <= MAX_DIGITS)
+            .and_then(decode_hexadecimal)
+            .ok_or_else(|| problem("cursor does not belong to this list"))?;
+        let (digest, position) = bytes
+            .split_first_chunk::<DIGEST_BYTES>()
+            .ok_or_else(|| problem("cursor does not belong to this list"))?;
+        if *digest != self.digest {
+            return Err(problem(
+                "cursor belongs to another query: the path or a parameter is not that of the \
+                 earlier page",
+            ));
+        }
+        rmp_serde::from_slice(position)
+            .ok()
+            .filter(T::is_plausible)
+            .ok_or_else(|| problem("cursor does not belong to this list"))
+    }
 }
 
 fn decode_hexadecimal(digits: &str) -> Option<Vec<u8>> {
@@ -106,27 +159,79 @@ mod tests {
         }
     }
 
+    fn query(kind: CursorKind, subject: &str, query: &str) -> ListQuery {
+        let uri = format!("/list?{query}").parse().unwrap();
+        let accepted = ["start", "end", "limit", "cursor"];
+        let params = QueryParams::read(&uri, &accepted).unwrap();
+        ListQuery::new(kind, subject, &params)
+    }
+
+    fn trades() -> ListQuery {
+        query(CursorKind::Trades, "v:S", "")
+    }
+
     #[test]
     fn an_implausible_position_is_a_problem() {
         let position: AnyPosition = (1, Some("a\0b".to_owned()));
-        let cursor = encode_cursor(CursorKind::Trades, &position);
-        let read: Result<AnyPosition, _> = decode_cursor(CursorKind::Trades, &cursor);
-        assert!(read.is_err());
+        let cursor = trades().encode_cursor(&position);
+        assert!(trades().decode_cursor::<AnyPosition>(&cursor).is_err());
+    }
+
+    #[test]
+    fn a_cursor_of_another_query_is_a_problem_that_says_so() {
+        let position: AnyPosition = (1, None);
+        let first = query(CursorKind::Trades, "v:S", "start=1&end=2&limit=3");
+        let cursor = first.encode_cursor(&position);
+        for (subject, same) in [
+            ("v:S", "start=1&end=2"),
+            ("v:S", "end=2&start=1&limit=7"),
+            ("v:S", "cursor=t00&end=%32&start=1"),
+        ] {
+            let same = query(CursorKind::Trades, subject, same);
+            assert_eq!(
+                same.decode_cursor::<AnyPosition>(&cursor).unwrap(),
+                position
+            );
+        }
+        for (subject, other) in [
+            ("v:S", ""),
+            ("v:S", "start=1"),
+            ("v:S", "start=1&end=3"),
+            ("v:S", "start=2&end=1"),
+            ("v:T", "start=1&end=2"),
+            ("w:S", "start=1&end=2"),
+        ] {
+            let other = query(CursorKind::Trades, subject, other);
+            let problem = other.decode_cursor::<AnyPosition>(&cursor).unwrap_err();
+            let detail = problem.into_json().detail;
+            assert!(detail.contains("another query"), "{detail}");
+        }
     }
 
     proptest! {
         #[test]
         fn what_was_encoded_is_decoded(time_ns: i64, text in "[^\\x00]{0,70}") {
             let position = (time_ns, Some(text));
-            let cursor = encode_cursor(CursorKind::Trades, &position);
-            let read: AnyPosition = decode_cursor(CursorKind::Trades, &cursor).unwrap();
+            let cursor = trades().encode_cursor(&position);
+            let read: AnyPosition = trades().decode_cursor(&cursor).unwrap();
             prop_assert_eq!(read, position);
-            prop_assert!(decode_cursor::<AnyPosition>(CursorKind::Bars, &cursor).is_err());
+            let bars = query(CursorKind::Bars, "v:S", "");
+            prop_assert!(bars.decode_cursor::<AnyPosition>(&cursor).is_err());
         }
 
         #[test]
-        fn hostile_cursors_are_problems(text in "b?[0-9a-f\u{0}-\u{ff}]{0,40}") {
-            let _: Result<AnyPosition, _> = decode_cursor(CursorKind::Bars, &text);
+        fn hostile_cursors_are_problems(text in "t?[0-9a-f\u{0}-\u{ff}]{0,40}") {
+            let _: Result<AnyPosition, _> = trades().decode_cursor(&text);
+        }
+
+        #[test]
+        fn hostile_positions_are_problems(position in prop::collection::vec(any::<u8>(), 0..40)) {
+            let mut cursor = trades().encode_cursor(&());
+            cursor.truncate(1 + 2 * DIGEST_BYTES);
+            for byte in position {
+                cursor.push_str(&format!("{byte:02x}"));
+            }
+            let _: Result<AnyPosition, _> = trades().decode_cursor(&cursor);
         }
     }
 }

@@ -15,7 +15,6 @@ use store::{DuplicateTick, TradeField};
 use self::page::duplicate_page;
 use self::request::ListDuplicatesRequest;
 use self::source::DuplicatePageSource;
-use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
@@ -31,7 +30,7 @@ pub(crate) async fn list_duplicates<B: Backend>(
 ) -> Result<Response, Problem> {
     let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
     let partition = state.partition_of(&instrument);
-    let request = ListDuplicatesRequest::read(&uri, partition)?;
+    let request = ListDuplicatesRequest::read(&instrument, &uri, partition)?;
     let settings = state
         .producer
         .settings_declared_everywhere(&instrument.to_venue())
@@ -51,9 +50,7 @@ pub(crate) async fn list_duplicates<B: Backend>(
             .iter()
             .map(|duplicate| duplicate_json(duplicate, partition))
             .collect(),
-        next_cursor: found
-            .next
-            .map(|next| encode_cursor(CursorKind::Duplicates, &next)),
+        next_cursor: found.next.map(|next| request.query.encode_cursor(&next)),
         complete_to: RecordPosition {
             partition,
             position: source.complete_to(),

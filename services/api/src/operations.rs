@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use backend::Backend;
 use eventlog::Log;
-use host::{ComponentReport, Health, HealthReport, HealthStatus};
+use host::{ComponentReport, Health, HealthReport, ReadyStatus};
 use schemas::api::VersionJson;
 
 use crate::hub::Hub;
@@ -64,7 +64,7 @@ async fn get_liveness(State(operations): State<ProbesAndMetrics>) -> Response {
 async fn get_readiness(State(operations): State<ProbesAndMetrics>) -> Response {
     let mut readiness = operations.health.readiness();
     if operations.hub.is_some_and(|hub| !hub.is_ready()) {
-        readiness.status = HealthStatus::NotReady;
+        readiness.status = ReadyStatus::NotReady;
         readiness.components.push(ComponentReport {
             name: "hub".to_owned(),
             ready: false,

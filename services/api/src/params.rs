@@ -25,8 +25,8 @@ pub(crate) const END_OF_TIME_NS: i64 = i64::MAX - 4 * DAY_NS;
 pub(crate) const ACCEPTED_TIMES: &str = "RFC 3339 such as 2013-10-08T13:30:00Z, or integer nanoseconds since 1970, of the years 1970 to 2262";
 
 /// Describes the accepted names of venues.
-const ACCEPTED_VENUES: &str =
-    "1 to 32 of A-Z a-z 0-9 . _ -, or such a name with the number of a generation, as in binance@1";
+const ACCEPTED_VENUES: &str = "1 to 32 of A-Z a-z 0-9 . _ -, but not . or ..; the number of a \
+     generation may follow, as in binance@1";
 
 /// Describes the accepted names of symbols.
 const ACCEPTED_SYMBOLS: &str = "1 to 64 letters, digits, marks, punctuation and symbols of any \
@@ -41,6 +41,8 @@ impl QueryParams {
     /// # Errors
     /// A [`Problem`] if a parameter is not among the `accepted` ones or is given twice.
     pub(crate) fn read(uri: &Uri, accepted: &[&str]) -> Result<Self, Problem> {
+        check_percent_encoding(uri.query().unwrap_or_default())
+            .map_err(|detail| Problem::new(ErrorCode::InvalidParameter, detail))?;
         let Query(pairs): Query<Vec<(String, String)>> = Query::try_from_uri(uri)
             .map_err(|error| Problem::new(ErrorCode::InvalidParameter, error.body_text()))?;
         for (index, (name, _)) in pairs.iter().enumerate() {
@@ -67,6 +69,18 @@ impl QueryParams {
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(given, _)| given == name)?;
         Some(&found.1)
+    }
+
+    /// Returns the names and values of the parameters but `omitted`, in the order of their names.
+    pub(crate) fn sorted_except(&self, omitted: &[&str]) -> Vec<(&str, &str)> {
+        let mut pairs: Vec<_> = self
+            .0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !omitted.contains(name))
+            .collect();
+        pairs.sort_unstable();
+        pairs
     }
 
     /// Returns a parameter parsed into a value; `None` if it is not given.
@@ -107,6 +121,7 @@ impl QueryParams {
         };
         let limit = text.parse().ok();
         limit
+            .filter(|_| is_integer(text))
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| {
                 let text: String = text.chars().take(32).collect();
@@ -203,15 +218,31 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let problem = |detail| {
+            Problem::invalid_parameter("path", detail, "segments of percent-encoded UTF-8")
+        };
+        // The extractor would take them as they are.
+        check_percent_encoding(parts.uri.path()).map_err(problem)?;
         match Path::from_request_parts(parts, state).await {
             Ok(Path(segments)) => Ok(Self(segments)),
-            Err(error) => Err(Problem::invalid_parameter(
-                "path",
-                error.body_text(),
-                "segments of percent-encoded UTF-8",
-            )),
+            Err(error) => Err(problem(error.body_text())),
         }
     }
+}
+
+/// Checks that each `%` of a path or a query is followed by two hexadecimal digits.
+fn check_percent_encoding(text: &str) -> Result<(), String> {
+    for rest in text.split('%').skip(1) {
+        let digits = rest.as_bytes().first_chunk::<2>();
+        if !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)) {
+            let shown: String = rest.chars().take(2).collect();
+            return Err(format!(
+                "%{shown} is not percent-encoding: % is followed by two hexadecimal digits, and \
+                 itself written %25"
+            ));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use schemas::api::ProblemJson;
 use serde::Serialize;
 use store::StoreError;
 
+use crate::store_damage::StoreDamage;
+
 /// How long a client should wait before it repeats a request to a busy server, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
@@ -22,6 +24,8 @@ pub use self::error_code::ErrorCode;
 pub struct Problem {
     code: ErrorCode,
     json: Box<ProblemJson>,
+    /// The damage of a store that caused it.
+    store_damage: Option<StoreDamage>,
 }
 
 impl Problem {
@@ -40,6 +44,7 @@ impl Problem {
         Self {
             code,
             json: Box::new(json),
+            store_damage: None,
         }
     }
 
@@ -119,7 +124,11 @@ pub(crate) fn problem_response(code: ErrorCode, body: &impl Serialize) -> Respon
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        problem_response(self.code, &self.json)
+        let mut response = problem_response(self.code, &self.json);
+        if let Some(damage) = self.store_damage {
+            response.extensions_mut().insert(damage);
+        }
+        response
     }
 }
 
@@ -132,7 +141,10 @@ impl From<StoreError> for Problem {
                 "a store is not available; try again shortly",
             );
         }
-        Self::internal_error(&error)
+        Self {
+            store_damage: StoreDamage::from_error(&error),
+            ..Self::internal_error(&error)
+        }
     }
 }
 
@@ -173,7 +185,7 @@ impl From<IngestError> for Problem {
             IngestError::Log(error @ LogError::Full { .. }) => {
                 Self::event_log_write_failure(ErrorCode::StorageFull, &error)
             }
-            IngestError::Log(error @ LogError::Storage { .. }) => {
+            IngestError::Log(error @ (LogError::Storage { .. } | LogError::Damaged { .. })) => {
                 Self::event_log_write_failure(ErrorCode::StorageFailed, &error)
             }
             // Another pod accepts the request, and so does this one once it has restarted.

@@ -18,6 +18,7 @@ use crate::metrics::measure_request;
 use crate::operations::ProbesAndMetrics;
 use crate::problem::{ErrorCode, Problem};
 use crate::state::ApiState;
+use crate::store_damage::report_store_damage;
 use crate::{
     amend, bars, duplicates, operations, repairs, stream, submit, symbols, trades, venues,
 };
@@ -57,6 +58,7 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
         .merge(probes.routes())
         .fallback(endpoint_not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), report_store_damage::<B>))
         .layer(from_fn_with_state(
             clock.clone(),
             limit_request_time::<B::Clock>,

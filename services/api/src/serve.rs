@@ -31,8 +31,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long to wait if a connection cannot be accepted, as without free file descriptors.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Serves requests until `shutdown`, then gives unfinished ones three seconds. It does not wait for
-/// upgraded connections: the live stream closes its own.
+/// Serves requests until `shutdown`, then gives unfinished ones three seconds. Upgraded connections
+/// have this time too: the live stream closes its own, and the clients answer.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
@@ -49,12 +49,17 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     }
     // Before the wait, so that no connection is accepted during it.
     drop(listener);
-    let finished = async { while connections.join_next().await.is_some() {} };
+    let finished = async {
+        while connections.join_next().await.is_some() {}
+        // Every connection has one, and an upgraded one keeps it.
+        let all_permits = u32::try_from(MAX_CONNECTIONS).expect("it is below 2^32");
+        let _ = permits.acquire_many(all_permits).await;
+    };
     if timeout(&SystemClock, DRAIN_TIMEOUT, finished)
         .await
         .is_err()
     {
-        let connections_left = connections.len();
+        let connections_left = MAX_CONNECTIONS - permits.available_permits();
         tracing::warn!(
             connections_left,
             "connections did not end in time and are closed"

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::body_budget::BodyBudget;
 use crate::hub::Hub;
+use crate::store_damage::StoreDamageReporter;
 
 /// The components that the handlers use.
 pub struct ApiParts<B: Backend> {
@@ -47,6 +48,7 @@ pub struct ApiState<B: Backend>(Arc<SharedApiState<B>>);
 struct SharedApiState<B: Backend> {
     parts: ApiParts<B>,
     body_budget: BodyBudget,
+    store_damage: StoreDamageReporter,
 }
 
 impl<B: Backend> ApiState<B> {
@@ -54,9 +56,15 @@ impl<B: Backend> ApiState<B> {
     #[must_use]
     pub fn new(parts: ApiParts<B>) -> Self {
         Self(Arc::new(SharedApiState {
+            store_damage: StoreDamageReporter::new(parts.health.clone()),
             parts,
             body_budget: BodyBudget::new(),
         }))
+    }
+
+    /// Returns what reports the damage of stores that requests find.
+    pub(crate) fn store_damage(&self) -> &StoreDamageReporter {
+        &self.0.store_damage
     }
 
     /// Returns the memory budget of request bodies.

@@ -1,6 +1,7 @@
 //! The live stream: one WebSocket with many channels.
 
 mod connection;
+mod disconnection;
 mod generation_check;
 mod named_channel;
 mod request;

@@ -18,7 +18,6 @@ use self::page::trade_page;
 use self::request::{LastTradeOfPage, ListTradesRequest};
 pub(crate) use self::slices::TimeSlices;
 use self::source::FoldedTradeReader;
-use crate::cursor::{CursorKind, encode_cursor};
 use crate::json_response::json_response;
 use crate::params::{PathSegments, parse_instrument};
 use crate::problem::Problem;
@@ -30,8 +29,8 @@ pub(crate) async fn list_trades<B: Backend>(
     PathSegments(path): PathSegments<(String, String)>,
     uri: Uri,
 ) -> Result<Response, Problem> {
-    let request = ListTradesRequest::read(&uri)?;
     let instrument = state.resolve_instrument(&parse_instrument(&path)?).await?;
+    let request = ListTradesRequest::read(&instrument, &uri)?;
     let partition = state.partition_of(&instrument);
     let settings = state
         .producer
@@ -47,8 +46,11 @@ pub(crate) async fn list_trades<B: Backend>(
     let found = trade_page(&source.await?, &request).await?;
     let last = found.ticks.last().filter(|_| found.has_more);
     let page = PageJson {
-        next_cursor: last
-            .map(|tick| encode_cursor(CursorKind::Trades, &LastTradeOfPage::from_tick(tick))),
+        next_cursor: last.map(|tick| {
+            request
+                .query
+                .encode_cursor(&LastTradeOfPage::from_tick(tick))
+        }),
         data: found
             .ticks
             .iter()

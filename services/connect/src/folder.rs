@@ -47,6 +47,17 @@ pub enum DataFolderError {
         /// The error of the file system.
         source: std::io::Error,
     },
+    /// The file of its dead letters is not what was written.
+    #[error(
+        "{path}: {reason}; it holds dead letters alone: restore it from a backup, or move it away, \
+         and the process begins a new one"
+    )]
+    DeadLettersDamaged {
+        /// The path of the file.
+        path: String,
+        /// What is damaged.
+        reason: String,
+    },
     /// The log in it cannot be opened.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -112,26 +123,44 @@ impl DataFolder {
             path: path.to_owned(),
             source,
         })?;
-        let open = |file: &str, topic: &str, partitions: u32, clock: C| {
-            let options = EmbeddedOptions {
-                topic: topic.to_owned(),
-                partitions,
-                retention: options.retention,
-                max_pending_bytes: options.max_pending_bytes,
-            };
-            EmbeddedLog::open(path.join(file), options, clock)
+        let trades = Self::open_trades(path, options, clock.clone())?;
+        let options = DataFolderOptions {
+            partitions: trades.partitions(),
+            ..options
         };
-        let open_trades = |partitions| {
-            let clock = clock.clone();
-            open(TRADES_FILE, schemas::TRADES, partitions, clock)
-        };
-        let trades = match open_trades(options.partitions) {
-            Err(LogError::Partitions { found, .. }) => open_trades(found),
-            opened => opened,
-        }?;
-        let partitions = trades.partitions();
-        let dead_letters = open(DEAD_LETTERS_FILE, schemas::DEAD_LETTERS, partitions, clock)?;
+        let file = path.join(DEAD_LETTERS_FILE);
+        let dead_letters = open_topic(&file, schemas::DEAD_LETTERS, options, clock);
+        let dead_letters = dead_letters.map_err(|error| match error {
+            LogError::Damaged { path, reason } => {
+                DataFolderError::DeadLettersDamaged { path, reason }
+            }
+            error => error.into(),
+        })?;
         Ok((trades, dead_letters))
+    }
+
+    /// Opens only the topic `trades` of a folder, and creates it if it does not exist. The folder
+    /// exists.
+    ///
+    /// # Errors
+    /// [`LogError`], if it is in use, damaged or of another version.
+    pub fn open_trades<C: Clock>(
+        path: &Path,
+        options: DataFolderOptions,
+        clock: C,
+    ) -> Result<EmbeddedLog, LogError> {
+        let file = path.join(TRADES_FILE);
+        match open_topic(&file, schemas::TRADES, options, clock.clone()) {
+            Err(LogError::Partitions { found, .. }) => {
+                let partitions = found;
+                let options = DataFolderOptions {
+                    partitions,
+                    ..options
+                };
+                open_topic(&file, schemas::TRADES, options, clock)
+            }
+            opened => opened,
+        }
     }
 
     /// Opens the stores of a folder for reading. Another process may have the folder open.
@@ -151,4 +180,19 @@ impl DataFolder {
         self.trades.close();
         self.dead_letters.close();
     }
+}
+
+fn open_topic<C: Clock>(
+    file: &Path,
+    topic: &str,
+    options: DataFolderOptions,
+    clock: C,
+) -> Result<EmbeddedLog, LogError> {
+    let options = EmbeddedOptions {
+        topic: topic.to_owned(),
+        partitions: options.partitions,
+        retention: options.retention,
+        max_pending_bytes: options.max_pending_bytes,
+    };
+    EmbeddedLog::open(file, options, clock)
 }

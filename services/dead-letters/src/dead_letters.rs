@@ -6,7 +6,7 @@ use eventlog::Log;
 
 use crate::arguments::{DeadLettersAction, DeadLettersArgs};
 use crate::foreign_records::print_warning;
-use crate::list::list_newest;
+use crate::list::scan_for_newest;
 use crate::list_table::format_table;
 use crate::log_source::{
     DeadLettersAndTradesLogs, LogSource, open_folder_topics, open_kafka_topics,
@@ -54,7 +54,7 @@ async fn run_action<L: Log>(
 ) -> anyhow::Result<ExitCode> {
     match action {
         DeadLettersAction::List { filter, limit } => {
-            let rows = list_newest(&logs.dead_letters, filter, *limit, print_warning).await?;
+            let rows = scan_for_newest(&logs.dead_letters, filter, *limit, print_warning).await?;
             print!("{}", format_table(rows));
             Ok(ExitCode::SUCCESS)
         }

@@ -12,7 +12,7 @@ use crate::topic_record::DeadLettersTopicRecord;
 
 /// Returns the rows of the newest dead letters that a filter selects, the newest first. Only these
 /// are kept in memory. Calls `warn` for records that are not dead letters.
-pub(crate) async fn list_newest<L: Log>(
+pub(crate) async fn scan_for_newest<L: Log>(
     log: &L,
     filter: &DeadLetterFilter,
     limit: usize,
@@ -62,7 +62,8 @@ mod tests {
         limit: usize,
     ) -> (Vec<String>, Vec<String>) {
         let mut warnings = Vec::new();
-        let rows = list_newest(log, &filter, limit, |line| warnings.push(line.to_owned())).await;
+        let rows =
+            scan_for_newest(log, &filter, limit, |line| warnings.push(line.to_owned())).await;
         let rows = rows.unwrap().into_iter().map(|row| {
             let (_, offset) = row[2].split_once('/').unwrap();
             offset.to_owned()

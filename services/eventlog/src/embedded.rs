@@ -71,8 +71,9 @@ impl EmbeddedLog {
     ///
     /// # Errors
     /// [`LogError::Locked`] if the file is open already, in this process or another,
-    /// [`LogError::Newer`] if a newer version wrote it, [`LogError::Partitions`] if it has another
-    /// number of partitions, and [`LogError::Storage`] if it cannot be used.
+    /// [`LogError::Newer`] or [`LogError::Older`] if another version wrote it,
+    /// [`LogError::Partitions`] if it has another number of partitions, [`LogError::Damaged`] if it
+    /// is not what was written, and [`LogError::Storage`] if it cannot be used.
     pub fn open(
         path: impl AsRef<Path>,
         options: EmbeddedOptions,

@@ -73,13 +73,26 @@ pub enum LogError {
         path: String,
     },
     /// The file was written by a newer version.
-    #[error("{path} has format {found}, this version reads up to {known}; use a newer candlewick")]
+    #[error("{path} has format {found}, this version reads {known}; use a newer candlewick")]
     Newer {
         /// The file.
         path: String,
         /// The format of the file.
         found: u64,
-        /// The newest format that this version can read.
+        /// The format that this version reads.
+        known: u64,
+    },
+    /// The file was written by an older version.
+    #[error(
+        "{path} has format {found}, but this version reads format {known} and cannot upgrade it: \
+         delete the data folder and replay the trades, or use the older candlewick that wrote it"
+    )]
+    Older {
+        /// The file.
+        path: String,
+        /// The format of the file.
+        found: u64,
+        /// The format that this version reads.
         known: u64,
     },
     /// The number of partitions of the file differs from the configured number.
@@ -101,6 +114,18 @@ pub enum LogError {
         /// The file.
         path: String,
         /// The error of the operating system.
+        reason: String,
+    },
+    /// The file is not what was written: its disk damaged it, or another program wrote to it. No
+    /// retry can help.
+    #[error(
+        "{path}: {reason}; restore it from a backup, or do what docs/operations.md says of damaged \
+         data"
+    )]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is damaged.
         reason: String,
     },
     /// The disk or the file failed.

@@ -8,4 +8,4 @@ mod tests;
 
 pub use self::dependency::DependencyHealthReporter;
 pub use self::registry::{Health, HealthComponent};
-pub use self::report::{ComponentReport, HealthReport, HealthStatus};
+pub use self::report::{ComponentReport, HealthReport, ReadyStatus};

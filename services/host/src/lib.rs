@@ -44,7 +44,7 @@ mod telemetry;
 pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, SettingValue};
 pub use error::StartupError;
 pub use health::{
-    ComponentReport, DependencyHealthReporter, Health, HealthComponent, HealthReport, HealthStatus,
+    ComponentReport, DependencyHealthReporter, Health, HealthComponent, HealthReport, ReadyStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
 pub use supervisor::{ShutdownOutcome, ShutdownStage, Supervisor, TaskFailure};

@@ -166,7 +166,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_key_parses_as_the_same_instrument(
-            venue in "[A-Za-z0-9._-]{1,32}(@([2-9]|[1-9][0-9]{1,3}))?",
+            venue in "[A-Za-z0-9_-][A-Za-z0-9._-]{0,31}(@([2-9]|[1-9][0-9]{1,3}))?",
             symbol in "[!-~]{3,64}|[a-z:币é€]{1,64}",
         ) {
             let (one, other): (Venue, Symbol) = (venue.parse().unwrap(), symbol.parse().unwrap());
@@ -178,7 +178,7 @@ mod tests {
         }
 
         #[test]
-        fn a_venue_has_a_name_and_a_generation(name in "[A-Za-z0-9._-]{1,32}", generation in 1_u16..10_100) {
+        fn a_venue_has_a_name_and_a_generation(name in "[A-Za-z0-9_-][A-Za-z0-9._-]{0,31}", generation in 1_u16..10_100) {
             let first: Venue = name.parse().unwrap();
             let venue = first.with_generation(generation);
             prop_assert_eq!(venue.is_some(), generation <= MAX_GENERATION);

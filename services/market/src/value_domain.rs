@@ -118,13 +118,16 @@ pub fn validate_text(kind: TextKind, text: &str) -> Result<(), TextError> {
         }
         before = character;
     }
-    if kind == TextKind::Symbol {
-        if matches!(text, "." | ".." | "*") {
-            return Err(TextError::Reserved);
-        }
-        if !is_nfc(text) {
-            return Err(TextError::NotNormalised);
-        }
+    // Clients remove `.` and `..` from the path of a URL, which then names something else.
+    let is_reserved = match kind {
+        TextKind::Venue | TextKind::Symbol => matches!(text, "." | ".." | "*"),
+        TextKind::TradeId | TextKind::Scope => false,
+    };
+    if is_reserved {
+        return Err(TextError::Reserved);
+    }
+    if kind == TextKind::Symbol && !is_nfc(text) {
+        return Err(TextError::NotNormalised);
     }
     Ok(())
 }
@@ -252,6 +255,14 @@ mod tests {
         }
         assert_eq!(symbol(&normalize_symbol("e\u{301}")), Ok(()));
         assert_eq!(symbol("..."), Ok(()));
+        for (venue, expected) in [
+            (".", Err(TextError::Reserved)),
+            ("..", Err(TextError::Reserved)),
+            ("...", Ok(())),
+            (".v", Ok(())),
+        ] {
+            assert_eq!(validate_text(TextKind::Venue, venue), expected, "{venue}");
+        }
     }
 
     proptest! {
@@ -267,9 +278,10 @@ mod tests {
         }
 
         #[test]
-        fn venues_ids_and_scopes_are_ascii(text in "[ -~é\u{0}-\u{20}\u{7f}]{0,140}") {
+        fn venues_ids_and_scopes_are_ascii(text in "[ -~é\u{0}-\u{20}\u{7f}]{0,140}|[.]{1,3}") {
             let is_graphic = text.bytes().all(|byte| byte.is_ascii_graphic());
-            let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+                && !matches!(text.as_str(), "." | "..");
             let has = |limit| (1..=limit).contains(&text.chars().count());
             prop_assert_eq!(validate_text(TextKind::Venue, &text).is_ok(), is_name && has(32));
             prop_assert_eq!(validate_text(TextKind::TradeId, &text).is_ok(), is_graphic && has(128));

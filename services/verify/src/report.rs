@@ -9,7 +9,7 @@ use market::{Instrument, Interval, Position, Window, format_time};
 use store::{DuplicateComparison, DuplicateTick, TickVerdict};
 
 use crate::named_bar_values::format_position;
-use crate::standstill::{StandingPartition, StandstillCause};
+use crate::standstill::{StandingPartition, UnfoldedCause};
 
 /// The most differences that are listed.
 const LISTED_LIMIT: usize = 100;
@@ -68,6 +68,11 @@ impl VerifyReport {
     /// Returns whether no bar differs from its ticks.
     pub(crate) const fn has_no_differences(&self) -> bool {
         self.difference_count == 0
+    }
+
+    /// Returns whether no bar differs from its ticks, and no record waits that nobody folds.
+    pub(crate) const fn is_success(&self) -> bool {
+        self.has_no_differences() && self.standing.is_empty()
     }
 
     /// Counts a difference, and lists it if it is one of the first.
@@ -154,6 +159,13 @@ impl fmt::Display for VerifyReport {
                 format_count(self.conflicts)
             )?;
         }
+        if !self.standing.is_empty() {
+            writeln!(
+                out,
+                "The fold is behind the log, as the lines above the table say: what is not folded \
+                 was not compared."
+            )?;
+        }
         if self.symbols == 0 {
             return writeln!(out, "No symbol is stored yet: nothing was compared.");
         }
@@ -175,19 +187,29 @@ impl fmt::Display for StandingPartition {
             offset,
             cause,
         } = self;
-        let cause = match cause {
-            StandstillCause::NotFolded => {
-                "there are records, and no aggregator of this database folds them"
-            }
-            StandstillCause::OpenTransaction => {
-                "a producer has an open transaction, and the brokers keep it and what follows from \
-                 readers until it ends; docs/operations.md says how to find and end it"
-            }
-        };
         write!(
             out,
-            "partition {partition} of trades stands still before offset {offset}: {cause}"
-        )
+            "partition {partition} of trades stands still before offset {offset}: "
+        )?;
+        match cause {
+            UnfoldedCause::NotFolded => {
+                write!(
+                    out,
+                    "there are records, and no aggregator of this database folds them"
+                )
+            }
+            UnfoldedCause::OpenTransaction => write!(
+                out,
+                "a producer has an open transaction, and the brokers keep it and what follows from \
+                 readers until it ends; docs/operations.md says how to find and end it"
+            ),
+            UnfoldedCause::NoProcess { records } => write!(
+                out,
+                "the log holds {} records from there on, and no process folds them: start \
+                 `candlewick standalone` on the data folder, and verify again",
+                format_count(*records)
+            ),
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! Partitions that are not folded, although there are records.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context, bail};
 use clock::Clock;
-use eventlog::{Log, LogError};
+use connect::{DataFolder, DataFolderOptions};
+use eventlog::{EmbeddedLog, Log, LogError, Record};
 use kafka::{KafkaLog, KafkaTopic};
 use market::Position;
+use schemas::TradesTopicRecord;
 use store::BarReader;
 
 /// A partition that has not moved for this time, although there are records, stands still.
@@ -14,22 +18,103 @@ const STANDSTILL_AFTER: Duration = Duration::from_secs(10);
 /// How often the progress is read meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
+/// The bytes of records that are read from the log of a data folder at once.
+const FETCH_BYTES: usize = 1 << 20;
+
 /// A partition that stands still, and the offset of its first record that is not folded, or of the
 /// first record that the brokers keep from readers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StandingPartition {
     pub(crate) partition: u32,
     pub(crate) offset: u64,
-    pub(crate) cause: StandstillCause,
+    pub(crate) cause: UnfoldedCause,
 }
 
 /// Why a partition stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StandstillCause {
+pub(crate) enum UnfoldedCause {
     /// No aggregator of this database folds its records.
     NotFolded,
     /// A producer has an open transaction.
     OpenTransaction,
+    /// No process has the data folder open.
+    NoProcess {
+        /// How many records are not folded.
+        records: u64,
+    },
+}
+
+/// Returns the partitions of a data folder whose log holds records beyond the positions of
+/// `first_unfolded`, one for each partition, while no process has the folder open. If one has, it
+/// folds them, and its `/readyz` says whether it does.
+///
+/// # Errors
+/// If the log cannot be read, or does not hold these positions.
+pub(crate) async fn find_unfolded_in_folder<C: Clock>(
+    path: &Path,
+    first_unfolded: &[Position],
+    clock: &C,
+) -> anyhow::Result<Vec<StandingPartition>> {
+    // Bars and ticks that were copied without their log are compared all the same.
+    if !DataFolder::exists(path) {
+        return Ok(Vec::new());
+    }
+    let opened = DataFolder::open_trades(path, DataFolderOptions::default(), clock.clone());
+    let log = match opened {
+        Err(LogError::Locked { .. }) => return Ok(Vec::new()),
+        opened => opened.context("cannot read how far the log reaches")?,
+    };
+    let mut standing = Vec::new();
+    for (partition, position) in (0..).zip(first_unfolded) {
+        let Some(offset) = find_sent_record(&log, partition, position.offset).await? else {
+            continue;
+        };
+        let records = log.bounds(partition).await?.end - offset;
+        standing.push(StandingPartition {
+            partition,
+            offset,
+            cause: UnfoldedCause::NoProcess { records },
+        });
+    }
+    log.close();
+    Ok(standing)
+}
+
+/// Returns the offset of the first record at `first_unfolded` or later that is not one of the
+/// fold's own. A process that stops may leave some of its own.
+async fn find_sent_record(
+    log: &EmbeddedLog,
+    partition: u32,
+    first_unfolded: u64,
+) -> anyhow::Result<Option<u64>> {
+    let bounds = log.bounds(partition).await?;
+    if !(bounds.first..=bounds.end).contains(&first_unfolded) {
+        bail!(
+            "partition {partition} is folded up to offset {first_unfolded}, and the log holds the \
+             records from {} up to {}: records are missing, or it is not the log that the bars are \
+             folded from",
+            bounds.first,
+            bounds.end
+        );
+    }
+    let mut offset = first_unfolded;
+    while offset < bounds.end {
+        let batch = log.fetch(partition, offset, FETCH_BYTES).await?;
+        if let Some(sent) = batch.records.iter().find(|record| is_sent_record(record)) {
+            return Ok(Some(sent.offset));
+        }
+        offset = batch.next_offset;
+    }
+    Ok(None)
+}
+
+/// Returns whether a record is not one that workers append themselves.
+fn is_sent_record(record: &Record) -> bool {
+    use TradesTopicRecord::{Advance, LeftOut, Refold, SettingCopy};
+    !matches!(
+        TradesTopicRecord::decode(&record.value),
+        Ok(Advance | LeftOut(_) | Refold(_) | SettingCopy(..))
+    )
 }
 
 /// Returns the partitions of `trades` that stand still: those at the positions of `first_unfolded`,
@@ -72,7 +157,7 @@ async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<Standi
             offset.map(|offset| StandingPartition {
                 partition,
                 offset,
-                cause: StandstillCause::OpenTransaction,
+                cause: UnfoldedCause::OpenTransaction,
             })
         }));
     }
@@ -114,7 +199,7 @@ async fn find_unfolded_partitions<R: BarReader, C: Clock>(
         .map(|(partition, position)| StandingPartition {
             partition,
             offset: position.offset,
-            cause: StandstillCause::NotFolded,
+            cause: UnfoldedCause::NotFolded,
         });
     Ok(places.collect())
 }

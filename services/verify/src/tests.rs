@@ -52,7 +52,7 @@ async fn correctly_folded_bars_are_equal() {
     let filled = FilledFolder::new().await;
     let report = filled.verify(&[]).await.unwrap();
     let text = report.to_string();
-    assert!(report.has_no_differences(), "{text}");
+    assert!(report.is_success(), "{text}");
     assert_eq!(report.symbols, 6);
     assert!(
         report.trades > 5_000 && report.ticks > report.trades,
@@ -337,6 +337,42 @@ async fn ticks_beyond_the_bars_are_undecided() {
         "{report}"
     );
     assert!(report.trades > 1_000, "{report}");
+    // No process folds them: what is behind is named, and the run is no success.
+    assert!(!report.is_success(), "{report}");
+    let text = report.to_string();
+    for partition in 0..PARTITIONS {
+        let line = format!("partition {partition} of trades stands still before offset ");
+        assert!(text.contains(&line), "{text}");
+    }
+    assert!(text.contains("candlewick standalone"), "{text}");
+    // While a process has the folder open, it folds them.
+    let folder = filled.open_folder().await;
+    let report = filled.verify(&[]).await.unwrap();
+    assert!(report.is_success(), "{report}");
+    folder.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_which_nothing_is_folded_is_named() {
+    let filled = FilledFolder::with_loaded_partitions(&[0, 1]).await;
+    let report = filled.verify(&[]).await.unwrap();
+    assert!(report.is_success(), "{report}");
+    let folder = filled.open_folder().await;
+    let trades = (0..5).map(|number| ("exact", numbered_trade("exact", number)));
+    filled.send(&folder, trades.collect()).await;
+    folder.close();
+    drop(folder);
+    let report = filled.verify(&[]).await.unwrap();
+    assert!(!report.is_success(), "{report}");
+    let text = report.to_string();
+    assert!(
+        text.starts_with("partition 0 of trades stands still before offset 0: the log holds "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("No symbol is stored yet: nothing was compared.\n"),
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use crate::partitions::request_trades_topic;
 use crate::progress::ProgressDisplay;
 use crate::report::VerifyReport;
 use crate::snapshot::VerifySnapshot;
-use crate::standstill::find_standing_partitions;
+use crate::standstill::{find_standing_partitions, find_unfolded_in_folder};
 use crate::symbol_checker::SymbolChecker;
 
 /// The number of symbols that are read at once.
@@ -38,7 +38,7 @@ pub fn run(mut arguments: VerifyArgs) -> anyhow::Result<ExitCode> {
     drop(arguments);
     // A closed standard output does not change the outcome.
     let _ = std::io::stdout().write_all(report.to_string().as_bytes());
-    match report.has_no_differences() && report.standing.is_empty() {
+    match report.is_success() {
         true => Ok(ExitCode::SUCCESS),
         false => Ok(ExitCode::FAILURE),
     }
@@ -58,7 +58,11 @@ pub(crate) async fn verify_target<C: Clock>(
             let snapshot =
                 VerifySnapshot::from_folder_with_ticks_archived(path, max_wait, &clock, &progress)
                     .await?;
-            compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?
+            let mut report =
+                compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?;
+            let folded = &snapshot.first_unfolded_positions;
+            report.standing = find_unfolded_in_folder(path, folded, &clock).await?;
+            report
         }
         VerifyTarget::Cluster(config) => {
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;

@@ -13,24 +13,21 @@ use tokio::sync::{mpsc, oneshot};
 type BoxedCall = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Starts calls that the session does not wait for at once.
-pub(super) struct BackgroundCallStarter(mpsc::UnboundedSender<BoxedCall>);
+pub(super) struct SessionCallStarter(mpsc::UnboundedSender<BoxedCall>);
 
 /// Polls the calls, next to the session.
-pub(super) struct BackgroundCallDriver(mpsc::UnboundedReceiver<BoxedCall>);
+pub(super) struct SessionCallDriver(mpsc::UnboundedReceiver<BoxedCall>);
 
 /// The answer to a background call. It arrives unless the driver is dropped.
 pub(super) type PendingAnswer<T> = oneshot::Receiver<T>;
 
 /// Returns the two ends: one to start calls, one to poll them.
-pub(super) fn background_call_channel() -> (BackgroundCallStarter, BackgroundCallDriver) {
+pub(super) fn background_call_channel() -> (SessionCallStarter, SessionCallDriver) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (
-        BackgroundCallStarter(sender),
-        BackgroundCallDriver(receiver),
-    )
+    (SessionCallStarter(sender), SessionCallDriver(receiver))
 }
 
-impl BackgroundCallStarter {
+impl SessionCallStarter {
     /// Hands a call to the driver and returns its pending answer.
     pub(super) fn start<T: Send + 'static>(
         &self,
@@ -47,7 +44,7 @@ impl BackgroundCallStarter {
     }
 }
 
-impl BackgroundCallDriver {
+impl SessionCallDriver {
     /// Polls the calls for ever.
     pub(super) async fn drive(mut self) -> Infallible {
         let mut calls: Vec<BoxedCall> = Vec::new();

@@ -7,7 +7,7 @@ use store::{BarStore, CommitOutcome, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use super::announce::{Announcer, append_dead_letters_unless_stopped};
-use super::background::BackgroundCallStarter;
+use super::background::SessionCallStarter;
 use super::commit::{CommitRetrySettings, commit};
 use super::commit_state::CommitState;
 use super::readiness::SessionReadiness;
@@ -26,7 +26,7 @@ pub(super) struct Committer<'a, B: Backend> {
     stop: &'a CancellationToken,
     announcer: Announcer,
     state: CommitState,
-    background: BackgroundCallStarter,
+    background: SessionCallStarter,
 }
 
 impl<'a, B: Backend> Committer<'a, B> {
@@ -34,7 +34,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         worker: &'a PartitionWorker<B>,
         stop: &'a CancellationToken,
         core: &FoldCore,
-        background: BackgroundCallStarter,
+        background: SessionCallStarter,
     ) -> Self {
         Self {
             worker,
@@ -51,7 +51,7 @@ impl<'a, B: Backend> Committer<'a, B> {
     }
 
     /// Returns the handle that starts background calls.
-    pub(super) const fn background_call_starter(&self) -> &BackgroundCallStarter {
+    pub(super) const fn background_call_starter(&self) -> &SessionCallStarter {
         &self.background
     }
 

@@ -12,7 +12,7 @@ use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver_query::ArchiverQuery;
-use super::background::BackgroundCallStarter;
+use super::background::SessionCallStarter;
 use super::committer::Committer;
 use super::fetch::{FetchOutcome, fetch_records, record_bytes};
 use super::id_memory_budget::IdMemoryShare;
@@ -64,7 +64,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         worker: &'a PartitionWorker<B>,
         core: FoldCore,
         log_end: u64,
-        background: BackgroundCallStarter,
+        background: SessionCallStarter,
         mode: CommitMode,
         stop: &'a CancellationToken,
     ) -> Self {
@@ -334,7 +334,9 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 return Ok(FoldOutcome::Folded { uncommitted_count });
             }
             let ended = if self.core.waits_for_commit() {
-                let ended = self.commit_before_next_record(uncommitted_count).await?;
+                let ended = self
+                    .commit_all_for_waiting_record(uncommitted_count)
+                    .await?;
                 uncommitted_count = 0;
                 ended
             } else {

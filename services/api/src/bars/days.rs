@@ -1,6 +1,6 @@
 //! Days that begin at a time of day in a zone, folded from the bars that they consist of.
 
-use market::{BarRow, DayStart, Interval, Window};
+use market::{BarRow, DayError, DayStart, Interval, Window};
 use store::BarReader;
 
 use super::bar_page::{BarPage, PageBar};
@@ -77,6 +77,9 @@ pub(super) async fn newest_traded_days<R: BarReader>(
 
 /// Folds consecutive days and returns those with trades. Advances `closed_until_ns` past the closed
 /// bars that it reads.
+///
+/// # Errors
+/// A [`Problem`] if the store fails, or if no interval divides a day that has trades.
 pub(super) async fn fold_traded_days<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     days: &[Period],
@@ -85,12 +88,14 @@ pub(super) async fn fold_traded_days<R: BarReader>(
     let mut folded = Vec::new();
     let mut rest = days;
     while let [first, ..] = rest {
-        let interval = DayStart::longest_dividing_interval(first.start_ns, first.end_ns)?;
-        let has_same_interval = |day: &&Period| {
-            DayStart::longest_dividing_interval(day.start_ns, day.end_ns) == Ok(interval)
-        };
+        let interval = dividing_interval(first).ok();
+        let has_same_interval = |day: &&Period| dividing_interval(day).ok() == interval;
         let (run, other_days) = rest.split_at(rest.iter().take_while(has_same_interval).count());
         rest = other_days;
+        let Some(interval) = interval else {
+            require_no_trades(source, run).await?;
+            continue;
+        };
         let rows = read_bars_of_days(source, interval, run).await?;
         *closed_until_ns = (*closed_until_ns).max(latest_closed_end_ns(&rows));
         for day in run {
@@ -106,6 +111,27 @@ pub(super) async fn fold_traded_days<R: BarReader>(
         row.closed = *end_ns <= *closed_until_ns;
     }
     Ok(folded)
+}
+
+fn dividing_interval(day: &Period) -> Result<Interval, DayError> {
+    DayStart::longest_dividing_interval(day.start_ns, day.end_ns)
+}
+
+/// Returns a [`Problem`] if there are trades in consecutive days that no interval divides, since
+/// they cannot be folded then.
+async fn require_no_trades<R: BarReader>(
+    source: &LiveAndStoredBars<'_, R>,
+    days: &[Period],
+) -> Result<(), Problem> {
+    // A minute that begins before the first day may hold trades of it.
+    let start_ns = Interval::M1.window_containing(days[0].start_ns).start_ns;
+    let Some(row) = source.first_traded_minute_at_or_after(start_ns).await? else {
+        return Ok(());
+    };
+    match days.iter().find(|day| row.window.start_ns < day.end_ns) {
+        Some(day) => Ok(dividing_interval(day).map(drop)?),
+        None => Ok(()),
+    }
 }
 
 async fn read_bars_of_days<R: BarReader>(

@@ -1,12 +1,12 @@
 //! The parameters of a request for duplicates.
 
 use axum::http::Uri;
-use market::Position;
+use market::{Instrument, Position};
 use schemas::RecordPosition;
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, decode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, ListQuery};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -14,6 +14,8 @@ const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor", "conflicts", "s
 
 /// A request for the duplicates whose later deliveries have event times in `[start_ns, end_ns)`.
 pub(super) struct ListDuplicatesRequest {
+    /// The query, to which its cursors belong.
+    pub(super) query: ListQuery,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
     pub(super) limit: usize,
@@ -35,19 +37,22 @@ pub(super) struct NextDuplicate {
 }
 
 impl ListDuplicatesRequest {
-    /// Reads the query. `partition` is the partition of the symbol.
+    /// Reads the query of the duplicates of an instrument, which is in `partition`.
     ///
     /// # Errors
     /// A [`Problem`] that names the parameter at fault.
-    pub(super) fn read(uri: &Uri, partition: u32) -> Result<Self, Problem> {
+    pub(super) fn read(
+        instrument: &Instrument,
+        uri: &Uri,
+        partition: u32,
+    ) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
-        let from = match params.text("cursor") {
-            Some(text) => decode_cursor(CursorKind::Duplicates, text)?,
-            None => NextDuplicate::default(),
-        };
+        let query = ListQuery::new(CursorKind::Duplicates, instrument.key(), &params);
+        let from: NextDuplicate = query.cursor(&params)?.unwrap_or_default();
         let conflicts_only = params.parsed("conflicts", "true or false")?;
         Ok(Self {
+            query,
             start_ns: start_ns.unwrap_or(0).max(from.time_ns),
             end_ns: end_ns.unwrap_or(END_OF_TIME_NS),
             limit: params.limit()? as usize,

@@ -19,12 +19,40 @@ fn unknown_and_repeated_parameters_are_problems() {
 fn limits_have_bounds() {
     assert_eq!(read("").unwrap().limit().unwrap(), 500);
     assert_eq!(read("limit=10000").unwrap().limit().unwrap(), 10_000);
-    for bad in ["0", "10001", "-1", "1.0", "", "99999999999999999999"] {
+    assert_eq!(read("limit=05").unwrap().limit().unwrap(), 5);
+    for bad in [
+        "0",
+        "10001",
+        "-1",
+        "+5",
+        "%2B5",
+        "%205",
+        "1.0",
+        "",
+        "99999999999999999999",
+    ] {
         assert!(
             read(&format!("limit={bad}")).unwrap().limit().is_err(),
             "{bad}"
         );
     }
+}
+
+#[test]
+fn broken_percent_encoding_is_a_problem_that_shows_it() {
+    for (query, shown) in [
+        ("start=%zz", "%zz"),
+        ("start=1%", "% "),
+        ("start=%4", "%4 "),
+        ("st%art=1", "%ar"),
+        ("start=%C3%A9%-1", "%-1"),
+    ] {
+        let problem = read(query).err().unwrap();
+        assert_eq!(problem.code(), ErrorCode::InvalidParameter);
+        let detail = problem.into_json().detail;
+        assert!(detail.starts_with(shown), "{detail}");
+    }
+    assert_eq!(read("%6cimit=%31").unwrap().limit().unwrap(), 1);
 }
 
 #[test]

@@ -91,9 +91,7 @@ async fn an_unfinished_header_does_not_prevent_stopping_and_requests_finish() {
     assert!(TcpStream::connect(address).await.is_err());
 }
 
-#[tokio::test]
-async fn without_unfinished_requests_it_stops_at_once_and_upgraded_connections_stay() {
-    let (address, stop, served) = start_server().await;
+async fn connect_web_socket(address: SocketAddr) -> TcpStream {
     let mut socket = connect_and_send(
         address,
         "GET /socket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -102,16 +100,43 @@ async fn without_unfinished_requests_it_stops_at_once_and_upgraded_connections_s
     .await;
     let response = read_until(&mut socket, "\r\n\r\n").await;
     assert!(response.starts_with("HTTP/1.1 101"), "{response}");
-    let begin_ns = SystemClock.monotonic_ns();
-    stop.cancel();
-    served.await.unwrap();
-    assert!(elapsed(begin_ns) < DRAIN_TIMEOUT);
-    // A masked text frame of two bytes comes back without a mask.
+    socket
+}
+
+/// Sends a masked text frame of two bytes, and asserts that it comes back without a mask.
+async fn assert_echo(socket: &mut TcpStream) {
     let frame = [0x81, 0x82, 0, 0, 0, 0, b'h', b'i'];
     socket.write_all(&frame).await.unwrap();
     let mut echo = [0; 4];
     socket.read_exact(&mut echo).await.unwrap();
     assert_eq!(echo, [0x81, 0x02, b'h', b'i']);
+}
+
+#[tokio::test]
+async fn without_unfinished_requests_and_sockets_it_stops_at_once() {
+    let (address, stop, served) = start_server().await;
+    let mut socket = connect_web_socket(address).await;
+    assert_echo(&mut socket).await;
+    let begin_ns = SystemClock.monotonic_ns();
+    stop.cancel();
+    drop(socket);
+    served.await.unwrap();
+    assert!(elapsed(begin_ns) < DRAIN_TIMEOUT);
+}
+
+#[tokio::test]
+async fn upgraded_connections_have_time_to_close() {
+    let (address, stop, mut served) = start_server().await;
+    let mut socket = connect_web_socket(address).await;
+    let begin_ns = SystemClock.monotonic_ns();
+    stop.cancel();
+    let early = timeout(&SystemClock, DRAIN_TIMEOUT / 2, &mut served).await;
+    assert!(early.is_err(), "it has not waited");
+    assert_echo(&mut socket).await;
+    served.await.unwrap();
+    let waited = elapsed(begin_ns);
+    let limit = DRAIN_TIMEOUT + Duration::from_secs(2);
+    assert!((DRAIN_TIMEOUT..limit).contains(&waited), "{waited:?}");
 }
 
 #[tokio::test]

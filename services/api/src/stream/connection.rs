@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message as Frame, WebSocket, close_code};
+use axum::extract::ws::{Message as Frame, WebSocket};
 use backend::Backend;
 use bytes::Bytes;
 use clock::Clock;
@@ -13,6 +13,7 @@ use hashbrown::HashMap;
 use schemas::api::{ChannelSubscriptionJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
+use super::disconnection::{CloseReason, Disconnection};
 use super::generation_check::GenerationCheck;
 use super::named_channel::NamedChannel;
 use super::request::decode_stream_request;
@@ -20,6 +21,7 @@ use crate::hub::{
     ChannelName, ConnectionChangedChannels, EncodedMessage, StreamEncoding, Subscription,
 };
 use crate::state::ApiState;
+use crate::store_damage::StoreDamage;
 
 /// The greatest number of channels of a connection.
 const MAX_CHANNELS: usize = 1_000;
@@ -33,9 +35,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const GENERATION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the store may take to read the bars of a snapshot, or the settings of a venue.
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The connection must end: the client has left or is too slow, or was sent away.
-pub(super) struct Disconnected;
 
 /// One client of the live stream.
 pub(super) struct StreamConnection<B: Backend> {
@@ -65,8 +64,14 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
-    /// Serves the client until it leaves or the process drains.
+    /// Serves the client until it leaves, breaks a rule or is too slow, or the process drains.
     pub(super) async fn run(mut self) {
+        let disconnection = self.serve_until_disconnection().await;
+        let clock = self.state.clock.clone();
+        disconnection.finish(&mut self.socket, &clock).await;
+    }
+
+    async fn serve_until_disconnection(&mut self) -> Disconnection {
         let clock = self.state.clock.clone();
         let changed_channels = Arc::clone(&self.changed_channels);
         let stop = self.state.stop.clone();
@@ -74,13 +79,11 @@ impl<B: Backend> StreamConnection<B> {
         loop {
             let result = tokio::select! {
                 biased;
-                () = stop.cancelled() => {
-                    self.close(close_code::AWAY, "this pod is stopping; connect again").await;
-                    break;
-                }
+                () = stop.cancelled() => Err(Disconnection::ByServer(CloseReason::Stopping)),
                 frame = self.socket.recv() => match frame {
                     Some(Ok(frame)) => self.handle_frame(frame).await,
-                    Some(Err(_)) | None => break,
+                    Some(Err(error)) => Err(Disconnection::from_receive_error(error)),
+                    None => Err(Disconnection::Lost),
                 },
                 () = &mut generation_check => {
                     generation_check.set(clock.sleep(GENERATION_CHECK_INTERVAL));
@@ -89,17 +92,17 @@ impl<B: Backend> StreamConnection<B> {
                 () = changed_channels.wait_for_change() => self.send_changes().await,
                 () = clock.sleep(PING_INTERVAL) => self.send(Frame::Ping(Bytes::new())).await,
             };
-            if result.is_err() {
-                break;
+            if let Err(disconnection) = result {
+                return disconnection;
             }
         }
     }
 
-    async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnected> {
+    async fn handle_frame(&mut self, frame: Frame) -> Result<(), Disconnection> {
         let request = match &frame {
             Frame::Text(text) => decode_stream_request(text.as_bytes(), StreamEncoding::Json),
             Frame::Binary(bytes) => decode_stream_request(bytes, self.encoding),
-            Frame::Close(_) => return Err(Disconnected),
+            Frame::Close(_) => return Err(Disconnection::ByClient),
             Frame::Ping(_) | Frame::Pong(_) => return Ok(()),
         };
         match request {
@@ -127,7 +130,7 @@ impl<B: Backend> StreamConnection<B> {
     async fn handle_subscribe(
         &mut self,
         request: ChannelSubscriptionJson,
-    ) -> Result<(), Disconnected> {
+    ) -> Result<(), Disconnection> {
         let named: NamedChannel = match request.channel.parse() {
             Ok(named) => named,
             Err(error) => {
@@ -137,7 +140,9 @@ impl<B: Backend> StreamConnection<B> {
                     .await;
             }
         };
-        let name = self.resolve_or_close(&named, request.generation).await?;
+        let name = self
+            .resolve_named_channel(&named, request.generation)
+            .await?;
         let is_new = !self.subscriptions.contains_key(&name);
         if is_new && self.subscriptions.len() >= MAX_CHANNELS {
             let detail = format!("a connection may have {MAX_CHANNELS} channels");
@@ -153,13 +158,10 @@ impl<B: Backend> StreamConnection<B> {
                 let resume = || hub.resume_message(&mut subscription, epoch, seq, self.encoding);
                 match is_same_generation.then(resume).flatten() {
                     Some(message) => message,
-                    None => {
-                        self.read_snapshot_or_close(&mut subscription, Some(false))
-                            .await?
-                    }
+                    None => self.read_snapshot(&mut subscription, Some(false)).await?,
                 }
             }
-            _ => self.read_snapshot_or_close(&mut subscription, None).await?,
+            _ => self.read_snapshot(&mut subscription, None).await?,
         };
         self.keep_subscription(subscription);
         self.send_message(message).await
@@ -192,7 +194,7 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
-    async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnected> {
+    async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnection> {
         let named: Option<NamedChannel> = channel.parse().ok();
         let mut known = self.subscriptions.iter();
         let known = known.find(|(_, known)| Some(&known.named) == named.as_ref());
@@ -210,45 +212,30 @@ impl<B: Backend> StreamConnection<B> {
         }
     }
 
-    /// Returns the channel that the client means. If the store does not respond, it closes the
-    /// connection.
-    pub(super) async fn resolve_or_close(
+    /// Returns the channel that the client means. If the store does not respond, the connection
+    /// ends.
+    pub(super) async fn resolve_named_channel(
         &mut self,
         named: &NamedChannel,
         least_generation: u16,
-    ) -> Result<ChannelName, Disconnected> {
+    ) -> Result<ChannelName, Disconnection> {
         let resolved = self.state.resolve_channel(named, least_generation);
         let reason = match clock::timeout(&self.state.clock, STORE_TIMEOUT, resolved).await {
             Ok(Ok(name)) => return Ok(name),
             Ok(Err(error)) => error.to_string(),
             Err(error) => error.to_string(),
         };
-        Err(self.close_without_store(&reason, named).await)
-    }
-
-    /// Closes the connection because the store does not respond.
-    async fn close_without_store(
-        &mut self,
-        reason: &str,
-        channel: &impl fmt::Display,
-    ) -> Disconnected {
-        tracing::warn!(reason, %channel, "no snapshot: the store does not respond");
-        self.close(
-            close_code::AGAIN,
-            "the store does not respond; connect again later",
-        )
-        .await;
-        Disconnected
+        Err(store_unavailable(&reason, named))
     }
 
     /// Returns a snapshot of a channel. It reads the hub, then the store, then the hub again: a bar
     /// that leaves the hub in between is in what was read before. If the store does not respond,
-    /// it closes the connection.
-    pub(super) async fn read_snapshot_or_close(
+    /// the connection ends.
+    pub(super) async fn read_snapshot(
         &mut self,
         subscription: &mut Subscription,
         recovered: Option<bool>,
-    ) -> Result<EncodedMessage, Disconnected> {
+    ) -> Result<EncodedMessage, Disconnection> {
         let name = subscription.name().clone();
         let mut rows = self.state.hub.held_bars(&name.instrument, name.interval);
         let query = BarQuery {
@@ -266,14 +253,19 @@ impl<B: Backend> StreamConnection<B> {
                 let hub = &self.state.hub;
                 return Ok(hub.snapshot_message(subscription, rows, recovered, self.encoding));
             }
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => {
+                if let Some(damage) = StoreDamage::from_error(&error) {
+                    self.state.store_damage().report(&damage);
+                }
+                error.to_string()
+            }
             Err(error) => error.to_string(),
         };
-        Err(self.close_without_store(&reason, &name).await)
+        Err(store_unavailable(&reason, &name))
     }
 
     /// Sends the next messages of the channels that have changed.
-    async fn send_changes(&mut self) -> Result<(), Disconnected> {
+    async fn send_changes(&mut self) -> Result<(), Disconnection> {
         for name in self.changed_channels.take_changed() {
             let Some(known) = self.subscriptions.get_mut(&name) else {
                 continue;
@@ -283,9 +275,7 @@ impl<B: Backend> StreamConnection<B> {
                 Ok(message) => message,
                 Err(_) => {
                     let mut subscription = subscription.clone();
-                    let message = self
-                        .read_snapshot_or_close(&mut subscription, Some(false))
-                        .await?;
+                    let message = self.read_snapshot(&mut subscription, Some(false)).await?;
                     self.keep_subscription(subscription);
                     Some(message)
                 }
@@ -302,7 +292,7 @@ impl<B: Backend> StreamConnection<B> {
         code: &str,
         detail: String,
         channel: Option<&str>,
-    ) -> Result<(), Disconnected> {
+    ) -> Result<(), Disconnection> {
         let error: StreamMessage<()> = StreamMessage::Error {
             code: code.to_owned(),
             detail,
@@ -315,11 +305,11 @@ impl<B: Backend> StreamConnection<B> {
     pub(super) async fn send_message(
         &mut self,
         message: EncodedMessage,
-    ) -> Result<(), Disconnected> {
+    ) -> Result<(), Disconnection> {
         self.send_bytes(message.bytes).await
     }
 
-    async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Disconnected> {
+    async fn send_bytes(&mut self, bytes: Bytes) -> Result<(), Disconnection> {
         let frame = match self.encoding {
             StreamEncoding::MessagePack => Frame::Binary(bytes),
             StreamEncoding::Json => Frame::Text(bytes.try_into().expect("JSON is UTF-8")),
@@ -327,21 +317,20 @@ impl<B: Backend> StreamConnection<B> {
         self.send(frame).await
     }
 
-    async fn send(&mut self, frame: Frame) -> Result<(), Disconnected> {
+    async fn send(&mut self, frame: Frame) -> Result<(), Disconnection> {
         let clock = self.state.clock.clone();
         match clock::timeout(&clock, SEND_TIMEOUT, self.socket.send(frame)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Disconnected),
+            Ok(Err(_)) => Err(Disconnection::Lost),
+            Err(_) => Err(Disconnection::ByServer(CloseReason::SlowClient)),
         }
     }
+}
 
-    async fn close(&mut self, code: u16, reason: &'static str) {
-        let frame = CloseFrame {
-            code,
-            reason: reason.into(),
-        };
-        let _ = self.send(Frame::Close(Some(frame))).await;
-    }
+/// Returns why the connection ends if the store does not respond.
+fn store_unavailable(reason: &str, channel: &impl fmt::Display) -> Disconnection {
+    tracing::warn!(reason, %channel, "no snapshot: the store does not respond");
+    Disconnection::ByServer(CloseReason::StoreUnavailable)
 }
 
 impl<B: Backend> Drop for StreamConnection<B> {

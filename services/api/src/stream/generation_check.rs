@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use backend::Backend;
 use market::Venue;
 
-use super::connection::{Disconnected, StreamConnection};
+use super::connection::StreamConnection;
+use super::disconnection::Disconnection;
 use super::named_channel::NamedChannel;
 use crate::hub::ChannelName;
 use crate::state::ApiParts;
@@ -64,7 +65,7 @@ impl GenerationCheck {
 impl<B: Backend> StreamConnection<B> {
     /// Sends a snapshot of each channel whose name means a later generation of its venue than before,
     /// because the venue was retired, and follows that one from now on.
-    pub(super) async fn follow_generations(&mut self) -> Result<(), Disconnected> {
+    pub(super) async fn follow_generations(&mut self) -> Result<(), Disconnection> {
         let venues = self.subscriptions.iter();
         let venues = venues.filter(|(_, known)| known.named.means_generation_in_use());
         let venues: BTreeSet<_> = venues.map(|(name, _)| name.instrument.to_venue()).collect();
@@ -87,14 +88,12 @@ impl<B: Backend> StreamConnection<B> {
         &mut self,
         before: &ChannelName,
         named: &NamedChannel,
-    ) -> Result<(), Disconnected> {
-        let name = self.resolve_or_close(named, 1).await?;
+    ) -> Result<(), Disconnection> {
+        let name = self.resolve_named_channel(named, 1).await?;
         self.subscriptions.remove(before);
         self.state.hub.unsubscribe(before, &self.changed_channels);
         let mut subscription = self.add_subscription(named, &name);
-        let message = self
-            .read_snapshot_or_close(&mut subscription, Some(false))
-            .await?;
+        let message = self.read_snapshot(&mut subscription, Some(false)).await?;
         self.keep_subscription(subscription);
         self.send_message(message).await
     }

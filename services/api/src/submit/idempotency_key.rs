@@ -3,9 +3,10 @@
 
 use axum::http::HeaderMap;
 
+use crate::headers::single_header;
 use crate::problem::Problem;
 
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The longest Idempotency-Key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -17,15 +18,15 @@ impl IdempotencyKey {
     /// Returns the key of a request; `None` if it has none.
     ///
     /// # Errors
-    /// A [`Problem`] if it is not 1 to 255 visible ASCII characters.
+    /// A [`Problem`] if it is not 1 to 255 visible ASCII characters, or is given twice.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Option<Self>, Problem> {
-        let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        let Some(key) = single_header(headers, IDEMPOTENCY_KEY)? else {
             return Ok(None);
         };
         let is_visible = key.as_bytes().iter().all(u8::is_ascii_graphic);
         if key.is_empty() || key.len() > MAX_KEY_BYTES || !is_visible {
             return Err(Problem::invalid_parameter(
-                "Idempotency-Key",
+                IDEMPOTENCY_KEY,
                 "the key is empty, too long or not visible ASCII",
                 format!("1 to {MAX_KEY_BYTES} visible ASCII characters"),
             ));

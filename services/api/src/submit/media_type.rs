@@ -1,14 +1,17 @@
 //! The media type of a body.
 
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use schemas::TradesBatch;
 
 use super::compact::read_compact_trades;
 use super::json::{read_json_trades, read_ndjson_trades};
 use super::msgpack::read_msgpack_trades;
 use super::submission::TradeSubmission;
+use crate::headers::single_header;
 use crate::problem::{ErrorCode, Problem};
+
+const CONTENT_ENCODING: &str = "Content-Encoding";
+const CONTENT_TYPE: &str = "Content-Type";
 
 /// The media types in which trades may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,17 +41,18 @@ impl MediaType {
     /// Returns the media type that the headers name.
     ///
     /// # Errors
-    /// A [`Problem`] if trades cannot be sent in it, or if the body is compressed.
+    /// A [`Problem`] if trades cannot be sent in it, if the body is compressed, or if a header is
+    /// given twice.
     pub(crate) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
-        if let Some(encoding) = headers.get(CONTENT_ENCODING)
+        if let Some(encoding) = single_header(headers, CONTENT_ENCODING)?
             && encoding != "identity"
         {
             let detail = "compressed bodies are not read";
             return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail)
-                .with_field("Content-Encoding")
+                .with_field(CONTENT_ENCODING)
                 .with_accepted("identity"));
         }
-        let given = headers.get(CONTENT_TYPE);
+        let given = single_header(headers, CONTENT_TYPE)?;
         let given = given.and_then(|given| given.to_str().ok()).unwrap_or("");
         let essence = given.split(';').next().unwrap_or("").trim();
         let media_type = Self::ALL
@@ -61,7 +65,7 @@ impl MediaType {
                 shown => format!("{shown:?} is not a content type of trades"),
             };
             Problem::new(ErrorCode::UnsupportedMediaType, detail)
-                .with_field("Content-Type")
+                .with_field(CONTENT_TYPE)
                 .with_accepted(Self::ALL.map(Self::name).join(", "))
         })
     }

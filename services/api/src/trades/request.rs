@@ -1,11 +1,11 @@
 //! The parameters of a request for trades.
 
 use axum::http::Uri;
-use market::{Decimal, EdgeTrade, Position, TextKind, TradeId, validate_text};
+use market::{Decimal, EdgeTrade, Instrument, Position, TextKind, TradeId, validate_text};
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, decode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, ListQuery};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -13,6 +13,8 @@ const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor"];
 
 /// A request for the trades in `[start_ns, end_ns)`.
 pub(super) struct ListTradesRequest {
+    /// The query, to which its cursors belong.
+    pub(super) query: ListQuery,
     /// `None` requests the newest trades.
     pub(super) start_ns: Option<i64>,
     pub(super) end_ns: i64,
@@ -32,21 +34,18 @@ pub(super) struct LastTradeOfPage {
 }
 
 impl ListTradesRequest {
-    /// Reads the query.
+    /// Reads the query of the trades of an instrument.
     ///
     /// # Errors
     /// A [`Problem`] that names the parameter at fault.
-    pub(super) fn read(uri: &Uri) -> Result<Self, Problem> {
+    pub(super) fn read(instrument: &Instrument, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
-        let after = match params.text("cursor") {
-            Some(text) => {
-                let last: LastTradeOfPage = decode_cursor(CursorKind::Trades, text)?;
-                Some(last.into_edge_trade()?)
-            }
-            None => None,
-        };
+        let query = ListQuery::new(CursorKind::Trades, instrument.key(), &params);
+        let last: Option<LastTradeOfPage> = query.cursor(&params)?;
+        let after = last.map(LastTradeOfPage::into_edge_trade).transpose()?;
         Ok(Self {
+            query,
             start_ns: after.as_ref().map(|edge| edge.time_ns).or(start_ns),
             end_ns: end_ns.unwrap_or(END_OF_TIME_NS),
             after,

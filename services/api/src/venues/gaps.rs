@@ -6,7 +6,7 @@ use schemas::api::{IdGapJson, PageJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
 
-use crate::cursor::{CursorKind, CursorPosition, decode_cursor, encode_cursor};
+use crate::cursor::{CursorKind, CursorPosition, ListQuery};
 use crate::params::{QueryParams, parse_symbol};
 use crate::problem::Problem;
 
@@ -19,6 +19,8 @@ const MAX_SET_SCOPE_BYTES: usize = 128;
 /// A request for the gaps of a venue.
 pub(super) struct ListGapsRequest {
     pub(super) venue: Venue,
+    /// The query, to which its cursors belong.
+    query: ListQuery,
     symbol: Option<Symbol>,
     limit: usize,
     cursor: GapCursor,
@@ -48,11 +50,11 @@ impl CursorPosition for GapCursor {
 impl ListGapsRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, &["symbol", "limit", "cursor"])?;
-        let cursor = params.text("cursor");
-        let cursor = cursor.map(|text| decode_cursor(CursorKind::Gaps, text));
-        let cursor: GapCursor = cursor.transpose()?.unwrap_or_default();
+        let query = ListQuery::new(CursorKind::Gaps, venue.as_str(), &params);
+        let cursor: GapCursor = query.cursor(&params)?.unwrap_or_default();
         Ok(Self {
             venue,
+            query,
             symbol: params.text("symbol").map(parse_symbol).transpose()?,
             limit: params.limit()? as usize,
             cursor,
@@ -87,7 +89,7 @@ pub(super) async fn gap_page<R: BarReader>(
                     continue;
                 }
                 if data.len() == request.limit {
-                    let next_cursor = Some(encode_cursor(CursorKind::Gaps, &cursor));
+                    let next_cursor = Some(request.query.encode_cursor(&cursor));
                     return Ok(PageJson { data, next_cursor });
                 }
                 data.push(gap_json(key, first, last));

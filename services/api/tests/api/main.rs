@@ -5,6 +5,8 @@
 
 mod amend;
 mod bars;
+mod closes;
+mod cursors;
 mod duplicates;
 mod ids_and_names;
 mod prices;

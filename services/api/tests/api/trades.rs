@@ -71,7 +71,7 @@ async fn cursors_resume_exactly_among_trades_of_one_time() {
             found.extend(page.data());
             match page.json()["next_cursor"].as_str() {
                 Some(cursor) => {
-                    next = format!("/api/v1/trades/v/A%2FB?limit={limit}&cursor={cursor}");
+                    next = format!("{path}&limit={limit}&cursor={cursor}");
                 }
                 None => break,
             }

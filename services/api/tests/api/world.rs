@@ -79,6 +79,7 @@ pub(crate) struct World {
     hot: MemoryNewestPriceStore,
     hub: Hub,
     _tasks: JoinSet<()>,
+    stop: CancellationToken,
     _stop: DropGuard,
     folder: TempDir,
 }
@@ -147,6 +148,7 @@ impl World {
             hot: MemoryNewestPriceStore::default(),
             hub: hub.clone(),
             _tasks: JoinSet::new(),
+            stop: stop.clone(),
             _stop: stop.clone().drop_guard(),
             folder,
         };
@@ -249,6 +251,11 @@ impl World {
 
     pub(crate) fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Stops the roles and the API without waiting.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Waits until the live stream has as many subscriptions as `expected`.

@@ -17,7 +17,7 @@ use store::{
 };
 
 use super::availability::{FIRST_WAIT, MAX_WAIT};
-use super::servers::is_permanent;
+use super::servers::is_unusable_store;
 use crate::process::build_runtime;
 
 /// Creates the tables of bars and ticks, or migrates them to this version. It may be run at any
@@ -127,7 +127,7 @@ where
 {
     let policy = RetryPolicy::new(FIRST_WAIT, MAX_WAIT).give_up_after(limit);
     let should_retry = |error: &StoreError| {
-        let is_transient = error.is_transient() && !is_permanent(error);
+        let is_transient = error.is_transient() && !is_unusable_store(error);
         if is_transient {
             tracing::warn!(%error, "the server does not answer yet");
         }

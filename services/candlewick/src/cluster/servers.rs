@@ -85,7 +85,7 @@ impl ServerConnector {
     ) -> anyhow::Result<Option<GuardedBars>> {
         let component = self.register_component(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
-        let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
+        let opened = Box::pin(self.wait_for_server(&component, is_unusable_store, open)).await?;
         let guard = self.new_guard(TIMESCALEDB, DependencyHealthReporter::Required(component));
         Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
@@ -102,7 +102,7 @@ impl ServerConnector {
     ) -> anyhow::Result<Option<GuardedTicks>> {
         let component = self.register_component(CLICKHOUSE);
         let open = || ClickHouseTickStore::open(config);
-        let opened = Box::pin(self.wait_for_server(&component, is_permanent, open)).await?;
+        let opened = Box::pin(self.wait_for_server(&component, is_unusable_store, open)).await?;
         let health = match required {
             true => DependencyHealthReporter::Required(component),
             false => DependencyHealthReporter::Optional(component),
@@ -178,7 +178,7 @@ impl ServerConnector {
 }
 
 /// Returns whether waiting cannot mend an error of a store.
-pub(super) const fn is_permanent(error: &StoreError) -> bool {
+pub(super) const fn is_unusable_store(error: &StoreError) -> bool {
     matches!(
         error,
         StoreError::NewerSchema { .. } | StoreError::Corrupt { .. }

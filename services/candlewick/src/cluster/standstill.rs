@@ -74,7 +74,7 @@ impl StandstillWatch {
             seconds: gauge!(STANDSTILL_METRIC, &labels),
             report: &self.report,
         };
-        let mut standstill = Standstill::default();
+        let mut standstill = UnreadOffsetTimer::default();
         loop {
             SystemClock.sleep(LOOK_INTERVAL).await;
             let unread = self.topic.log().unread_records(partition);
@@ -89,12 +89,12 @@ impl StandstillWatch {
 
 /// How long a partition has been at the same unread record.
 #[derive(Debug, Default)]
-struct Standstill {
+struct UnreadOffsetTimer {
     /// The first unread offset, and since when it has been that, on the monotonic clock.
     unread_since: Option<(u64, u64)>,
 }
 
-impl Standstill {
+impl UnreadOffsetTimer {
     /// Returns how long the first unread record has been the same: zero if there is none.
     fn measure(&mut self, unread: Option<UnreadRecords>, now_ns: u64) -> Duration {
         self.unread_since = unread.map(|unread| match self.unread_since {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_partition_stands_still_as_long_as_its_first_unread_record_is_the_same() {
-        let mut standstill = Standstill::default();
+        let mut standstill = UnreadOffsetTimer::default();
         let mut measure =
             |unread, seconds| standstill.measure(unread, seconds * SECOND_NS).as_secs();
         assert_eq!(measure(None, 1), 0);

@@ -10,7 +10,9 @@ use host::HealthComponent;
 use kafka::{KafkaTopic, TopicRight};
 use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
-use super::servers::{GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_permanent};
+use super::servers::{
+    GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_unusable_store,
+};
 use super::topic_database::{BindError, BindingRefusal, check_not_bound_elsewhere};
 
 /// How long the end of the process waits for the brokers to acknowledge appended records.
@@ -31,8 +33,8 @@ enum OpenTopicError {
 
 impl OpenTopicError {
     /// Returns whether waiting cannot mend it.
-    const fn is_permanent(&self) -> bool {
-        matches!(self, Self::Store(error) if is_permanent(error))
+    const fn is_unusable_store(&self) -> bool {
+        matches!(self, Self::Store(error) if is_unusable_store(error))
     }
 }
 
@@ -110,7 +112,7 @@ pub(super) async fn open_topic(
         Ok::<(KafkaTopic, u64), OpenTopicError>((topic, epoch))
     };
     let found = connector
-        .wait_for_server(&health, OpenTopicError::is_permanent, attempt)
+        .wait_for_server(&health, OpenTopicError::is_unusable_store, attempt)
         .await?;
     let Some((topic, epoch)) = found else {
         return Ok(None);

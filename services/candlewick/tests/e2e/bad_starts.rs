@@ -66,6 +66,63 @@ fn a_data_folder_with_files_of_something_else() {
 }
 
 #[test]
+fn a_data_folder_with_an_empty_log() {
+    for (name, remedy) in [
+        ("trades.redb", "restore it from a backup"),
+        ("dead-letters.redb", "move it away"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        filled(&data);
+        let file = data.join(name);
+        std::fs::write(&file, "").unwrap();
+        let said = refused(&data, "127.0.0.1:0", &[]);
+        assert!(said.contains(file.to_str().unwrap()), "{said}");
+        assert!(said.contains("empty (0 bytes)"), "{said}");
+        assert!(said.contains(remedy), "{said}");
+        if name == "dead-letters.redb" {
+            std::fs::remove_file(&file).unwrap();
+            let standalone = TestProcess::start(&data);
+            assert_eq!(counted_trades(&standalone.client(), "v", "X"), 100);
+            standalone.terminate().success();
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_the_log_is_named_and_not_folded() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    filled(&data);
+    let log = data.join("trades.redb");
+    let mut bytes = std::fs::read(&log).unwrap();
+    // The key is followed by the trades. Pages that are free hold it too, so each is changed.
+    let places: Vec<usize> = bytes
+        .windows(3)
+        .enumerate()
+        .filter_map(|(place, found)| (found == b"v:X").then_some(place))
+        .collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place + 20] ^= 1;
+    }
+    std::fs::write(&log, bytes).unwrap();
+    for name in ["bars.sqlite", "ticks.sqlite"] {
+        for suffix in ["", "-wal", "-shm"] {
+            // The process has removed those of the write-ahead log.
+            let _ = std::fs::remove_file(data.join(format!("{name}{suffix}")));
+        }
+    }
+    let said = refused(&data, "127.0.0.1:0", &[]);
+    assert!(said.contains(log.to_str().unwrap()), "{said}");
+    assert!(
+        said.contains("of partition ") && said.contains("offset "),
+        "{said}"
+    );
+    assert!(said.contains("their checksum does not match"), "{said}");
+}
+
+#[test]
 fn a_data_folder_of_a_newer_version() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -4,6 +4,7 @@
 //!
 //! | field | form |
 //! |---|---|
+//! | checksum: CRC-32 (ISO-HDLC) of the partition (u32, little-endian), the offset of the last record (u64, little-endian) and the rest of the blob | u32, little-endian |
 //! | number of records | u32, little-endian |
 //! | append time of all records, UTC ns | i64, little-endian |
 //! | total bytes of all blobs that the partition ever had, including this one | u64, little-endian |
@@ -12,15 +13,63 @@
 
 use bytes::Bytes;
 
-use crate::record::{Offset, Record};
+use crate::record::{Offset, PartitionId, Record};
+
+/// The size of the checksum, with which the header begins.
+pub(super) const CHECKSUM_BYTES: usize = 4;
 
 /// The size of the header.
-pub(super) const HEADER_BYTES: usize = 4 + 8 + 8;
+pub(super) const HEADER_BYTES: usize = CHECKSUM_BYTES + 4 + 8 + 8;
 
-/// A blob that cannot be decoded.
+/// Blobs that are not what was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a batch of records is malformed")]
+pub(super) enum DamagedBlob {
+    /// The blob or its key has changed.
+    #[error(
+        "the records of partition {partition} up to offset {last} are damaged: their checksum \
+         does not match"
+    )]
+    Checksum {
+        /// The partition in the key.
+        partition: PartitionId,
+        /// The offset of the last record in the key.
+        last: Offset,
+    },
+    /// The blob has no records of the form that is written.
+    #[error(
+        "the records of partition {partition} up to offset {last} are damaged: they cannot be \
+         decoded"
+    )]
+    Malformed {
+        /// The partition in the key.
+        partition: PartitionId,
+        /// The offset of the last record in the key.
+        last: Offset,
+    },
+    /// The file has no blob with a record that was written.
+    #[error("the record of partition {partition} at offset {offset} is missing")]
+    Missing {
+        /// The partition.
+        partition: PartitionId,
+        /// The offset of the record.
+        offset: Offset,
+    },
+}
+
+/// The bytes of a blob are no records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MalformedBlob;
+
+/// Returns the checksum of the blob of `partition` whose last record has the offset `last`.
+/// `contents` is the blob without its checksum.
+pub(super) fn blob_checksum(partition: PartitionId, last: Offset, contents: &[u8]) -> u32 {
+    let mut checksum = crc32fast::Hasher::new();
+    // With the key, so that a blob under a damaged key is noticed too.
+    checksum.update(&partition.to_le_bytes());
+    checksum.update(&last.to_le_bytes());
+    checksum.update(contents);
+    checksum.finalize()
+}
 
 /// Consecutive records of one partition, encoded.
 #[derive(Debug, Clone)]
@@ -33,14 +82,34 @@ pub(super) struct RecordBlob {
     pub(super) append_time_ns: i64,
     /// The bytes of all blobs that the partition ever had, including this one.
     pub(super) total_bytes: u64,
-    /// The header and the records.
+    /// The header, which begins with the checksum, and the records.
     pub(super) bytes: Bytes,
 }
 
 impl RecordBlob {
-    /// Decodes the header of a blob whose last record has the offset `last`.
-    pub(super) fn parse(last: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
-        let (count, rest) = bytes.split_first_chunk::<4>().ok_or(MalformedBlob)?;
+    /// Checks a blob of `partition` whose last record has the offset `last` by its checksum, and
+    /// decodes its header.
+    pub(super) fn parse(
+        partition: PartitionId,
+        last: Offset,
+        bytes: Bytes,
+    ) -> Result<Self, DamagedBlob> {
+        let is_intact =
+            bytes
+                .split_first_chunk::<CHECKSUM_BYTES>()
+                .is_some_and(|(checksum, contents)| {
+                    u32::from_le_bytes(*checksum) == blob_checksum(partition, last, contents)
+                });
+        if !is_intact {
+            return Err(DamagedBlob::Checksum { partition, last });
+        }
+        Self::decode_header(last, bytes)
+            .map_err(|MalformedBlob| DamagedBlob::Malformed { partition, last })
+    }
+
+    fn decode_header(last: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
+        let rest = bytes.get(CHECKSUM_BYTES..).ok_or(MalformedBlob)?;
+        let (count, rest) = rest.split_first_chunk::<4>().ok_or(MalformedBlob)?;
         let (append_time_ns, rest) = rest.split_first_chunk::<8>().ok_or(MalformedBlob)?;
         let total_bytes = rest.first_chunk::<8>().ok_or(MalformedBlob)?;
         let count = u64::from(u32::from_le_bytes(*count));

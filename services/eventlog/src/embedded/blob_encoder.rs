@@ -2,8 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::blob::{HEADER_BYTES, RecordBlob};
-use crate::record::{NewRecord, Offset};
+use super::blob::{CHECKSUM_BYTES, HEADER_BYTES, RecordBlob, blob_checksum};
+use crate::record::{NewRecord, Offset, PartitionId};
 
 /// How large a blob may become, so that a read from its middle skips little.
 const MAX_BLOB_BYTES: usize = 256 * 1024;
@@ -18,6 +18,8 @@ const PAGE_OVERHEAD_BYTES: usize = 128;
 /// Where the next blob of a partition begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct BlobStart {
+    /// The partition.
+    pub(super) partition: PartitionId,
     /// The offset of its first record.
     pub(super) first: Offset,
     /// The append time of its records, in UTC nanoseconds.
@@ -100,16 +102,19 @@ impl<'a> BlobEncoder<'a> {
         let next = Self::new_buffer(self.remaining_bytes.min(self.max_bytes));
         let mut buffer = std::mem::replace(&mut self.buffer, next);
         let BlobStart {
+            partition,
             first,
             append_time_ns,
             total_bytes,
         } = self.start;
         let total_bytes = total_bytes + buffer.len() as u64;
-        let mut header = &mut buffer[..HEADER_BYTES];
+        let mut header = &mut buffer[CHECKSUM_BYTES..HEADER_BYTES];
         header.put_u32_le(self.count);
         header.put_i64_le(append_time_ns);
         header.put_u64_le(total_bytes);
         let end = first + u64::from(self.count);
+        let checksum = blob_checksum(partition, end - 1, &buffer[CHECKSUM_BYTES..]);
+        buffer[..CHECKSUM_BYTES].copy_from_slice(&checksum.to_le_bytes());
         self.blobs.push(RecordBlob {
             first,
             end,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use redb::{Database, DatabaseError, TableDefinition};
 
-use super::blob::MalformedBlob;
+use super::blob::DamagedBlob;
 use super::disk::{SyncFailureState, SyncFailureTrackingFile};
 use crate::error::LogError;
 use crate::record::{Offset, PartitionId};
@@ -26,9 +26,15 @@ pub(super) enum DatabaseFailure {
     /// redb returned this error.
     #[error(transparent)]
     Redb(Box<redb::Error>),
-    /// A value of the database is no blob.
+    /// Blobs of the database are not what was written.
     #[error(transparent)]
-    Malformed(#[from] MalformedBlob),
+    Blob(#[from] DamagedBlob),
+    /// The file has no bytes.
+    #[error("the file is empty (0 bytes)")]
+    Empty,
+    /// The file is a database of another program, or not the whole of one of this program.
+    #[error("it is not a log of candlewick")]
+    NotALog,
     /// redb panicked, which it may do if another program has written to the file.
     #[error("the file is corrupt: {0}")]
     Panic(String),
@@ -55,12 +61,29 @@ impl DatabaseFailure {
         )
     }
 
+    /// Returns whether the file is not what was written, which no retry can correct.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Blob(_) | Self::Empty | Self::NotALog | Self::Panic(_) => true,
+            Self::Redb(error) => match &**error {
+                redb::Error::Corrupted(_) => true,
+                redb::Error::Io(error) => matches!(
+                    error.kind(),
+                    ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+                ),
+                _ => false,
+            },
+            Self::SyncFailed | Self::NotOpen => false,
+        }
+    }
+
     /// Returns the error of the log for a failure of the file at `path`.
     pub(super) fn to_log_error(&self, path: &Path) -> LogError {
         let (path, reason) = (path.display().to_string(), self.to_string());
-        match self.is_full() {
-            true => LogError::Full { path, reason },
-            false => LogError::Storage { path, reason },
+        match (self.is_full(), self.is_damage()) {
+            (true, _) => LogError::Full { path, reason },
+            (false, true) => LogError::Damaged { path, reason },
+            (false, false) => LogError::Storage { path, reason },
         }
     }
 }
@@ -77,7 +100,7 @@ pub(super) fn open_database(path: &Path, disk: &SyncFailureState) -> Result<Data
         let file = OpenOptions::new().read(true).write(true).open(path);
         let file = file.map_err(DatabaseError::from)?;
         if file.metadata().map_err(DatabaseError::from)?.len() == 0 {
-            return Err(MalformedBlob.into());
+            return Err(DatabaseFailure::Empty);
         }
         let disk_file = SyncFailureTrackingFile::new(file, disk.clone())?;
         Ok(database_builder().create_with_backend(disk_file)?)

@@ -6,7 +6,7 @@ use std::sync::RwLock;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase};
 
-use super::blob::{MalformedBlob, RecordBlob};
+use super::blob::{DamagedBlob, RecordBlob};
 use super::database::{BLOBS, DatabaseFailure, catch_panics, open_database};
 use super::disk::SyncFailureState;
 use super::identity::FileIdentity;
@@ -88,11 +88,15 @@ impl TopicDatabaseFile {
     ) -> Result<Vec<RecordBlob>, LogError> {
         self.with_database(|database| {
             let table = database.begin_read()?.open_table(BLOBS)?;
-            let mut blobs = Vec::new();
+            let mut blobs: Vec<RecordBlob> = Vec::new();
             let mut read_bytes = 0;
             for entry in table.range((partition, offset)..=(partition, Offset::MAX))? {
                 let (key, value) = entry?;
-                let blob = parse_blob_header(key.value().1, value.value())?;
+                let blob = parse_blob(key.value(), value.value())?;
+                if let Some(previous) = blobs.last().filter(|one| one.end != blob.first) {
+                    let offset = previous.end;
+                    return Err(DamagedBlob::Missing { partition, offset }.into());
+                }
                 // The first blob may hold records below the offset, so it does not count.
                 if blob.first > offset {
                     read_bytes += blob.bytes.len();
@@ -134,17 +138,23 @@ impl TopicDatabaseFile {
 
     /// Closes the file.
     pub(super) fn close(&self) {
-        drop(
-            self.database
-                .write()
-                .expect("no writer of the handle panics")
-                .take(),
-        );
+        let mut handle = self.database.write();
+        let database = handle.as_mut().expect("no writer of the handle panics");
+        let database = database.take();
+        // It writes what it knows of free pages, and panics if a damaged file told it nonsense.
+        let closed = catch_panics(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(failure) = closed {
+            let error = failure.to_log_error(&self.path);
+            tracing::error!(%error, "the file was not closed well");
+        }
     }
 
-    /// Returns the error for a blob that cannot be decoded.
-    pub(super) fn malformed_blob_error(&self, malformed: MalformedBlob) -> LogError {
-        DatabaseFailure::from(malformed).to_log_error(&self.path)
+    /// Returns the error for blobs that are not what was written.
+    pub(super) fn damaged_blob_error(&self, damaged: DamagedBlob) -> LogError {
+        DatabaseFailure::from(damaged).to_log_error(&self.path)
     }
 
     /// Runs `operation` on the database, if the file is open.
@@ -176,9 +186,9 @@ fn read_extents(
         let Some(oldest) = blobs.next().transpose()? else {
             return Ok(PartitionExtent::default());
         };
-        let oldest = parse_blob_header(oldest.0.value().1, oldest.1.value())?;
+        let oldest = parse_blob(oldest.0.value(), oldest.1.value())?;
         let newest = match blobs.next_back().transpose()? {
-            Some(newest) => parse_blob_header(newest.0.value().1, newest.1.value())?,
+            Some(newest) => parse_blob(newest.0.value(), newest.1.value())?,
             None => oldest.clone(),
         };
         Ok(PartitionExtent {
@@ -191,6 +201,9 @@ fn read_extents(
     (0..partitions).map(extent).collect()
 }
 
-fn parse_blob_header(last: Offset, value: &[u8]) -> Result<RecordBlob, MalformedBlob> {
-    RecordBlob::parse(last, Bytes::copy_from_slice(value))
+fn parse_blob(
+    (partition, last): (PartitionId, Offset),
+    value: &[u8],
+) -> Result<RecordBlob, DamagedBlob> {
+    RecordBlob::parse(partition, last, Bytes::copy_from_slice(value))
 }

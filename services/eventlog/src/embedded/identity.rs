@@ -10,8 +10,10 @@ use super::database::{DatabaseFailure, catch_panics, create_database, sync_paren
 use crate::error::LogError;
 use crate::record::{Epoch, PartitionId};
 
-/// The newest format, which this version writes. The form of the table `meta` never changes.
-const FORMAT: u64 = 1;
+/// The format that this version reads and writes. The form of the table `meta` never changes.
+///
+/// Since format 2 each blob has a checksum.
+const FORMAT: u64 = 2;
 
 const META: TableDefinition<&str, u128> = TableDefinition::new("meta");
 
@@ -77,10 +79,7 @@ impl FileIdentity {
 
     /// Reads the identity of a file.
     pub(super) fn read(database: &Database, path: &Path) -> Result<Self, LogError> {
-        let not_a_log = || LogError::Storage {
-            path: path.display().to_string(),
-            reason: "it is not a log of candlewick".to_owned(),
-        };
+        let not_a_log = || DatabaseFailure::NotALog.to_log_error(path);
         let read_field = |name| {
             catch_panics(|| match database.begin_read()?.open_table(META) {
                 Ok(meta) => Ok(meta.get(name)?.map(|value| value.value())),
@@ -94,6 +93,13 @@ impl FileIdentity {
         let format = read_u64("format")?;
         if format > FORMAT {
             return Err(LogError::Newer {
+                path: path.display().to_string(),
+                found: format,
+                known: FORMAT,
+            });
+        }
+        if format < FORMAT {
+            return Err(LogError::Older {
                 path: path.display().to_string(),
                 found: format,
                 known: FORMAT,

@@ -133,6 +133,7 @@ impl EmbeddedPartition {
     pub(super) fn next_blob_start(&self, now_ns: i64) -> BlobStart {
         let extent = self.extent();
         BlobStart {
+            partition: self.number,
             first: extent.end,
             append_time_ns: extent
                 .last_append_ns

@@ -77,7 +77,7 @@ pub(super) fn drop_expired_blobs(
             let mut rest = table.range((number, last)..=(number, Offset::MAX))?;
             let next = rest.next().transpose()?;
             partition.extent.oldest = match next {
-                Some((key, value)) => Some(parse_oldest_blob(key.value().1, value.value())?),
+                Some((key, value)) => Some(parse_oldest_blob(key.value(), value.value())?),
                 None => None,
             };
             partition.has_drops = true;
@@ -102,8 +102,11 @@ pub(super) fn drop_expired_blobs(
     )
 }
 
-fn parse_oldest_blob(last: Offset, value: &[u8]) -> Result<OldestRecordBlob, DatabaseFailure> {
-    let blob = RecordBlob::parse(last, Bytes::copy_from_slice(value))?;
+fn parse_oldest_blob(
+    (partition, last): (PartitionId, Offset),
+    value: &[u8],
+) -> Result<OldestRecordBlob, DatabaseFailure> {
+    let blob = RecordBlob::parse(partition, last, Bytes::copy_from_slice(value))?;
     Ok(OldestRecordBlob::from(&blob))
 }
 

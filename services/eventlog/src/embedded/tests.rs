@@ -3,7 +3,7 @@
 use clock::ManualClock;
 use proptest::prelude::*;
 
-use super::blob::{FetchedRecords, RecordBlob};
+use super::blob::{DamagedBlob, FetchedRecords, RecordBlob};
 use super::blob_encoder::{BlobStart, encode_blobs};
 use super::disk::SyncFailureState;
 use super::{EmbeddedLog, EmbeddedOptions, RetentionLimits};
@@ -11,6 +11,9 @@ use crate::error::LogError;
 use crate::log::Log;
 use crate::record::{NewRecord, Offset};
 use crate::wall_clock::WallClock;
+
+/// The partition of the encoded records.
+const PARTITION: u32 = 3;
 
 fn new_record(key: &[u8], value: &[u8]) -> NewRecord {
     NewRecord {
@@ -21,6 +24,7 @@ fn new_record(key: &[u8], value: &[u8]) -> NewRecord {
 
 fn encode(records: &[NewRecord]) -> Vec<RecordBlob> {
     let start = BlobStart {
+        partition: PARTITION,
         first: 1_000,
         append_time_ns: -5,
         total_bytes: 77,
@@ -47,7 +51,7 @@ proptest! {
         let mut total_bytes = 77;
         for blob in encode(&appended) {
             prop_assert_eq!(blob.first, end);
-            let blob = RecordBlob::parse(blob.last_offset(), blob.bytes).unwrap();
+            let blob = RecordBlob::parse(PARTITION, blob.last_offset(), blob.bytes).unwrap();
             prop_assert_eq!(blob.first, end);
             total_bytes += blob.bytes.len() as u64;
             prop_assert_eq!(blob.total_bytes, total_bytes);
@@ -65,9 +69,47 @@ proptest! {
 
     #[test]
     fn garbage_is_an_error(bytes in prop::collection::vec(any::<u8>(), 0..200), last: u64) {
-        if let Ok(blob) = RecordBlob::parse(last, bytes.into()) {
+        if let Ok(blob) = RecordBlob::parse(PARTITION, last, with_checksum(last, bytes)) {
             let _ = blob.decode_range_and_tell_if_all_fit(0, Offset::MAX, usize::MAX, &mut FetchedRecords::default());
         }
+    }
+}
+
+/// Returns the bytes of a blob with a checksum that matches, so that the rest of it is decoded.
+fn with_checksum(last: Offset, contents: Vec<u8>) -> bytes::Bytes {
+    let checksum = super::blob::blob_checksum(PARTITION, last, &contents);
+    let mut blob = checksum.to_le_bytes().to_vec();
+    blob.extend(contents);
+    blob.into()
+}
+
+#[test]
+fn a_changed_bit_of_a_blob_or_of_its_key_is_noticed() {
+    let blob = &encode(&[
+        new_record(b"binance:BTCUSDT", b"first"),
+        new_record(b"binance:BTCUSDT", b"second"),
+    ])[0];
+    let last = blob.last_offset();
+    let parse = |partition, last, bytes: Vec<u8>| RecordBlob::parse(partition, last, bytes.into());
+    assert!(parse(PARTITION, last, blob.bytes.to_vec()).is_ok());
+    for bit in 0..8 * blob.bytes.len() {
+        let mut bytes = blob.bytes.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let damaged = parse(PARTITION, last, bytes).unwrap_err();
+        let expected = DamagedBlob::Checksum {
+            partition: PARTITION,
+            last,
+        };
+        assert_eq!(damaged, expected, "bit {bit}");
+    }
+    for bit in 0..32 {
+        assert!(parse(PARTITION ^ (1 << bit), last, blob.bytes.to_vec()).is_err());
+    }
+    for bit in 0..64 {
+        assert!(parse(PARTITION, last ^ (1 << bit), blob.bytes.to_vec()).is_err());
+    }
+    for size_bytes in 0..blob.bytes.len() {
+        assert!(parse(PARTITION, last, blob.bytes[..size_bytes].to_vec()).is_err());
     }
 }
 

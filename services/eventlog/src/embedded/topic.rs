@@ -1,7 +1,7 @@
 //! What the handles and the committer of a topic share.
 
 use super::append_queue::AppendQueue;
-use super::blob::{FetchedRecords, MalformedBlob, RecordBlob};
+use super::blob::{DamagedBlob, FetchedRecords, MalformedBlob, RecordBlob};
 use super::commit_failure_streak::CommitFailureStreak;
 use super::file::TopicDatabaseFile;
 use super::options::{EmbeddedOptions, RetentionLimits};
@@ -84,19 +84,26 @@ impl EmbeddedTopic {
         };
         match blobs.first() {
             // Retention dropped the record meanwhile, and is about to move the first offset.
-            Some(blob) if blob.first > offset => Err(LogError::OutOfRange {
-                partition: number,
-                offset,
-                first: blob.first,
-                end,
-            }),
-            None if offset < end => Err(self.file.malformed_blob_error(MalformedBlob)),
-            _ => self.decode_batch(&blobs, offset, end, max_bytes),
+            Some(blob) if blob.first > offset && offset < partition.droppable_before() => {
+                Err(LogError::OutOfRange {
+                    partition: number,
+                    offset,
+                    first: blob.first,
+                    end,
+                })
+            }
+            first if first.map_or(end, |blob| blob.first) > offset => {
+                let partition = number;
+                let missing = DamagedBlob::Missing { partition, offset };
+                Err(self.file.damaged_blob_error(missing))
+            }
+            _ => self.decode_batch(number, &blobs, offset, end, max_bytes),
         }
     }
 
     fn decode_batch(
         &self,
+        partition: PartitionId,
         blobs: &[RecordBlob],
         offset: Offset,
         end: Offset,
@@ -106,7 +113,11 @@ impl EmbeddedTopic {
         for blob in blobs {
             let is_complete = blob
                 .decode_range_and_tell_if_all_fit(offset, end, max_bytes, &mut fetched)
-                .map_err(|malformed| self.file.malformed_blob_error(malformed))?;
+                .map_err(|MalformedBlob| {
+                    let last = blob.last_offset();
+                    let malformed = DamagedBlob::Malformed { partition, last };
+                    self.file.damaged_blob_error(malformed)
+                })?;
             if !is_complete {
                 break;
             }

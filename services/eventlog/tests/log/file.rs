@@ -80,29 +80,50 @@ fn another_number_of_partitions_is_refused() {
 }
 
 #[test]
-fn a_newer_format_is_refused() {
+fn another_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let clock = ManualClock::new(0);
     open(&folder, 1, &clock).close();
-    let database = Database::open(log_path(&folder)).unwrap();
-    let transaction = database.begin_write().unwrap();
-    let meta = TableDefinition::<&str, u128>::new("meta");
-    transaction
-        .open_table(meta)
-        .unwrap()
-        .insert("format", 2)
-        .unwrap();
-    transaction.commit().unwrap();
-    drop(database);
-    let newer = EmbeddedLog::open(log_path(&folder), options(1), clock);
-    assert!(matches!(
-        newer,
-        Err(LogError::Newer {
-            found: 2,
-            known: 1,
-            ..
-        })
-    ));
+    let open_with_format = |format: u128| {
+        let database = Database::open(log_path(&folder)).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let meta = TableDefinition::<&str, u128>::new("meta");
+        transaction
+            .open_table(meta)
+            .unwrap()
+            .insert("format", format)
+            .unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+        EmbeddedLog::open(log_path(&folder), options(1), clock.clone()).map(drop)
+    };
+    let newer = open_with_format(3);
+    assert!(
+        matches!(
+            newer,
+            Err(LogError::Newer {
+                found: 3,
+                known: 2,
+                ..
+            })
+        ),
+        "{newer:?}"
+    );
+    let older = open_with_format(1).unwrap_err();
+    assert!(
+        matches!(
+            older,
+            LogError::Older {
+                found: 1,
+                known: 2,
+                ..
+            }
+        ),
+        "{older:?}"
+    );
+    let text = older.to_string();
+    assert!(text.contains("delete the data folder"), "{text}");
+    assert_eq!(open_with_format(2), Ok(()));
 }
 
 #[test]
@@ -111,9 +132,18 @@ fn a_file_that_is_not_a_log_is_refused() {
     let clock = ManualClock::new(0);
     let assert_refused = |what: &str| {
         let result = EmbeddedLog::open(log_path(&folder), options(1), clock.clone());
-        assert!(matches!(result, Err(LogError::Storage { .. })), "{what}");
+        let Err(error @ LogError::Damaged { .. }) = result else {
+            panic!("{what}: {:?}", result.map(drop));
+        };
+        let text = error.to_string();
+        assert!(text.contains(log_path(&folder).to_str().unwrap()), "{text}");
+        assert!(text.contains("restore it from a backup"), "{text}");
+        text
     };
-    for size_bytes in [0, 1, 100, 4_096, 1 << 20] {
+    fs::write(log_path(&folder), "").unwrap();
+    let text = assert_refused("an empty file");
+    assert!(text.contains("the file is empty (0 bytes)"), "{text}");
+    for size_bytes in [1, 100, 4_096, 1 << 20] {
         fs::write(log_path(&folder), vec![0x5a; size_bytes]).unwrap();
         assert_refused("garbage");
     }
@@ -164,6 +194,63 @@ fn a_damaged_file_is_an_error_and_not_a_panic() {
         damaged[start..end].fill(0xa5);
         try_open(&damaged);
     }
+}
+
+/// Flips one bit of the file at a time, in many places, and reads the whole log each time: it is
+/// an error, or every record is the one that was written.
+#[test]
+fn a_flipped_bit_of_the_file_never_gives_other_records() {
+    const PARTITIONS: u32 = 2;
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new(0);
+    let log = open(&folder, PARTITIONS, &clock);
+    let expected: Vec<_> = runtime().block_on(async {
+        for n in 0..60 {
+            let records = numbered_records(&n.to_string(), 200);
+            log.append(n % PARTITIONS, records).await.unwrap();
+        }
+        let mut all = Vec::new();
+        for partition in 0..PARTITIONS {
+            all.push(fetch_all(&log, partition, 0).await);
+        }
+        all
+    });
+    drop(log);
+    let whole = fs::read(log_path(&folder)).unwrap();
+    let mut named = 0;
+    for (round, position) in (0..whole.len()).step_by(whole.len() / 600).enumerate() {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 1 << (round % 8);
+        fs::write(log_path(&folder), damaged).unwrap();
+        let Ok(log) = EmbeddedLog::open(log_path(&folder), options(PARTITIONS), clock.clone())
+        else {
+            continue;
+        };
+        runtime().block_on(async {
+            for partition in 0..PARTITIONS {
+                let expected = &expected[partition as usize];
+                let mut read = 0;
+                while read < expected.len() {
+                    match log.fetch(partition, read as Offset, 1 << 14).await {
+                        Ok(batch) => {
+                            let count = batch.records.len();
+                            assert!(count > 0, "records are missing: byte {position}");
+                            assert_eq!(batch.records, expected[read..read + count]);
+                            read += count;
+                        }
+                        Err(error) => {
+                            let text = error.to_string();
+                            assert!(matches!(error, LogError::Damaged { .. }), "{text}");
+                            let place = format!("of partition {partition} ");
+                            named += usize::from(text.contains(&place));
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+    }
+    assert!(named > 20, "{named} errors name the partition");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HealthReport {
     /// Whether all components are ready.
-    pub status: HealthStatus,
+    pub status: ReadyStatus,
     /// Every component, in the order of registration.
     pub components: Vec<ComponentReport>,
 }
@@ -25,7 +25,7 @@ pub struct ComponentReport {
 /// A [`HealthReport`] in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum HealthStatus {
+pub enum ReadyStatus {
     /// All components are ready.
     Ready,
     /// A component is not.
@@ -36,14 +36,14 @@ impl HealthReport {
     /// Returns the report of these components.
     pub(super) fn from_components(components: Vec<ComponentReport>) -> Self {
         let status = match components.iter().all(|component| component.ready) {
-            true => HealthStatus::Ready,
-            false => HealthStatus::NotReady,
+            true => ReadyStatus::Ready,
+            false => ReadyStatus::NotReady,
         };
         Self { status, components }
     }
 
-    /// Returns whether the status is [`HealthStatus::Ready`].
+    /// Returns whether the status is [`ReadyStatus::Ready`].
     pub fn is_ready(&self) -> bool {
-        self.status == HealthStatus::Ready
+        self.status == ReadyStatus::Ready
     }
 }

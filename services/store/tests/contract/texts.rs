@@ -59,7 +59,8 @@ fn symbols() -> impl Strategy<Value = Symbol> {
 }
 
 fn texts() -> impl Strategy<Value = Texts> {
-    let venues = "[A-Za-z0-9._-]{1,32}".prop_map(|text| text.parse::<Venue>().unwrap());
+    let venues =
+        "[A-Za-z0-9_-][A-Za-z0-9._-]{0,31}".prop_map(|text| text.parse::<Venue>().unwrap());
     let ids = prop_oneof!["[!-~]{1,128}", "0{1,5}[0-9]{0,20}", "[1-9][0-9]{0,127}"];
     (venues, symbols(), ids, "[!-~]{1,64}").prop_map(|(venue, symbol, id, scope)| Texts {
         instrument: Instrument::new(&venue, &symbol),

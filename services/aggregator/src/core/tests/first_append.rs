@@ -50,17 +50,18 @@ fn insert_empty_bars() -> Vec<Record> {
     ]
 }
 
-/// Returns the first append of the changed bars: of those of one minute, and of the longer ones.
-fn take_first_appends(core: &mut FoldCore) -> (Vec<i64>, Vec<i64>) {
+/// Returns the first append of the changed bars: of that of a minute, and of the longer ones.
+fn take_first_appends(core: &mut FoldCore, minute_ns: i64) -> (i64, Vec<i64>) {
     let rows = core.take_updates().remove(0).rows;
     let (minutes, longer): (Vec<_>, Vec<_>) = rows
         .iter()
         .partition(|row| row.window.interval == Interval::M1);
-    let appends = |rows: Vec<&market::BarRow>| {
-        let appends = rows.iter().map(|row| row.bar.first_append_ns);
-        appends.collect()
-    };
-    (appends(minutes), appends(longer))
+    let minute = minutes
+        .iter()
+        .find(|row| row.window.start_ns == minute_ns)
+        .unwrap();
+    let longer = longer.iter().map(|row| row.bar.first_append_ns);
+    (minute.bar.first_append_ns, longer.collect())
 }
 
 #[test]
@@ -68,14 +69,14 @@ fn the_first_counted_trade_replaces_the_append_time_of_an_inserted_bar() {
     let mut core = empty_core();
     apply_all(&mut core, &insert_empty_bars());
     let longer_count = Interval::ALL.len() - 1;
-    let inserted = (vec![INSERTED_NS], vec![INSERTED_NS; longer_count]);
-    assert_eq!(take_first_appends(&mut core), inserted);
+    let inserted = (INSERTED_NS, vec![INSERTED_NS; longer_count]);
+    assert_eq!(take_first_appends(&mut core, EMPTIED_NS), inserted);
 
     let first_ns = INSERTED_NS + MINUTE_NS;
     let trade = append_at(first_ns, trade_record(3, "v:A", OTHER_NS, 5));
     apply_all(&mut core, &[trade]);
-    let counted = (vec![first_ns], vec![first_ns; longer_count]);
-    assert_eq!(take_first_appends(&mut core), counted);
+    let counted = (first_ns, vec![first_ns; longer_count]);
+    assert_eq!(take_first_appends(&mut core, OTHER_NS), counted);
 
     // The refold of that trade sums the longer bars anew, of which one part is still empty.
     let position = Position {
@@ -99,12 +100,12 @@ fn the_first_counted_trade_replaces_the_append_time_of_an_inserted_bar() {
         &records.map(|record| append_at(later_ns, record)),
     );
     assert_eq!(core.take_counts().refolds, 2);
-    assert_eq!(take_first_appends(&mut core), counted);
+    assert_eq!(take_first_appends(&mut core, OTHER_NS), counted);
 
     let trade = append_at(later_ns, trade_record(6, "v:A", EMPTIED_NS, 5));
     apply_all(&mut core, &[trade]);
-    let minute_and_longer = (vec![later_ns], vec![first_ns; longer_count]);
-    assert_eq!(take_first_appends(&mut core), minute_and_longer);
+    let minute_and_longer = (later_ns, vec![first_ns; longer_count]);
+    assert_eq!(take_first_appends(&mut core, EMPTIED_NS), minute_and_longer);
 }
 
 #[test]

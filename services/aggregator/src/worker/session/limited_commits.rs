@@ -36,7 +36,7 @@ impl<B: Backend> WorkerSession<'_, B> {
 
     /// Commits what was folded before a record that waits for it. If commits are limited, that is
     /// `record_count` records.
-    pub(super) async fn commit_before_next_record(
+    pub(super) async fn commit_all_for_waiting_record(
         &mut self,
         record_count: usize,
     ) -> Result<Option<SessionEnd>, WorkerError> {
