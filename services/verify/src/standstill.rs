@@ -161,8 +161,8 @@ async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<Standi
             })
         }));
     }
-    // Dropping the clients blocks for a moment.
-    tokio::task::spawn_blocking(move || drop(finder)).await?;
+    // Dropping the clients blocks for a moment, and librdkafka may fail to end a thread of its own.
+    std::thread::spawn(move || drop(finder));
     Ok(open.into_iter().collect::<Result<_, LogError>>()?)
 }
 
