@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use clock::SystemClock;
 use host::{Align, ConfigReader, TextTable};
 use kafka::{KafkaClient, KafkaConfig, TopicDrift, TopicDriftAction, TopicSpec, plan_topics};
 
@@ -95,8 +96,8 @@ async fn bind_topics(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
     };
     let (config, names, timescaledb) = read().map_err(host::StartupError::from)?;
     let store = TimescaleBarStore::open(timescaledb).await?;
-    let kafka = KafkaClient::connect(config)?;
-    let topic = kafka
+    let client = KafkaClient::connect(config)?;
+    let topic = client
         .request_topic(&names.full_name(schemas::TRADES))
         .await?;
     let before = rebind_topic(&topic, &store).await?;
@@ -105,8 +106,7 @@ async fn bind_topics(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
         None => println!("{} was bound to no database", topic.name()),
     }
     println!("it is bound to {} now", store.label());
-    // Dropping the client blocks for a moment.
-    tokio::task::spawn_blocking(move || drop((topic, kafka))).await?;
+    kafka::drop_clients((topic, client), &SystemClock).await;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -11,6 +11,7 @@ mod config;
 mod connection;
 mod connection_error;
 mod delivery;
+mod drop_clients;
 mod epoch_check;
 mod error_mapping;
 mod group;
@@ -33,6 +34,7 @@ pub use self::config::{
     KafkaConfig, KafkaConfigError, KafkaSecurity, MAX_RECORD_BYTES, SaslMechanism, SecurityProtocol,
 };
 pub use self::connection::KafkaClient;
+pub use self::drop_clients::drop_clients;
 pub use self::group::{
     GroupEvent, GroupMembership, GroupMembershipOptions, RevokedPartitionsGuard,
 };

@@ -126,7 +126,7 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
     first_unfolded: &[Position],
     clock: &C,
 ) -> anyhow::Result<Vec<StandingPartition>> {
-    let open_at_first = find_open_transactions(topic).await?;
+    let open_at_first = find_open_transactions(topic, clock).await?;
     let begin_ns = clock.monotonic_ns();
     let unfolded = find_unfolded_partitions(log, bars, first_unfolded, clock).await?;
     let mut standing: BTreeMap<_, _> = unfolded
@@ -137,7 +137,7 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
         let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
         clock.sleep(STANDSTILL_AFTER.saturating_sub(waited)).await;
         // A producer that ends one transaction and begins the next moves the offset.
-        let mut open = find_open_transactions(topic).await?;
+        let mut open = find_open_transactions(topic, clock).await?;
         open.retain(|found| open_at_first.contains(found));
         for found in open {
             // Records that are not folded lie before the transaction.
@@ -148,7 +148,10 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
 }
 
 /// Returns the partitions with an open transaction, and where it begins.
-async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<StandingPartition>> {
+async fn find_open_transactions<C: Clock>(
+    topic: &KafkaTopic,
+    clock: &C,
+) -> anyhow::Result<Vec<StandingPartition>> {
     let finder = topic.open_transaction_finder()?;
     let mut open = Vec::new();
     for partition in 0..topic.partitions() {
@@ -161,8 +164,7 @@ async fn find_open_transactions(topic: &KafkaTopic) -> anyhow::Result<Vec<Standi
             })
         }));
     }
-    // Dropping the clients blocks for a moment, and librdkafka may fail to end a thread of its own.
-    std::thread::spawn(move || drop(finder));
+    kafka::drop_clients(finder, clock).await;
     Ok(open.into_iter().collect::<Result<_, LogError>>()?)
 }
 

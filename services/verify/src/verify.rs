@@ -79,9 +79,7 @@ pub(crate) async fn verify_target<C: Clock>(
             let folded = &snapshot.first_unfolded_positions;
             report.standing =
                 find_standing_partitions((&topic, &log), &bars, folded, &clock).await?;
-            // Dropping the clients blocks for a moment.
-            // Nobody waits for it: librdkafka was seen not to end a thread of its own.
-            std::thread::spawn(move || drop((log, topic)));
+            kafka::drop_clients((log, topic), &clock).await;
             report
         }
     };

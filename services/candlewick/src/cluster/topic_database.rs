@@ -109,8 +109,7 @@ pub(super) async fn check_not_bound_elsewhere(
     };
     let binding = topic.open_binding()?;
     let bound = binding.read().await;
-    // Dropping the client blocks for a moment.
-    let _ = tokio::task::spawn_blocking(move || drop(binding)).await;
+    kafka::drop_clients(binding, &SystemClock).await;
     refusal.check(&own, bound?.as_deref())
 }
 
@@ -204,8 +203,7 @@ pub(crate) async fn rebind_topic(
     let binding = topic.open_binding()?;
     let before = binding.read().await?;
     binding.write(&own.0).await?;
-    // Dropping the client blocks for a moment.
-    tokio::task::spawn_blocking(move || drop(binding)).await?;
+    kafka::drop_clients(binding, &SystemClock).await;
     Ok(before)
 }
 
