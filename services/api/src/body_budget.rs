@@ -5,7 +5,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 /// The largest body that is read.
 pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// The largest body that is small: one that large bodies do not delay.
+/// The largest size of a small body. Small bodies have memory of their own.
 pub(crate) const SMALL_BODY_BYTES: usize = 64 * KIB;
 /// How many small bodies have reserved memory at once: 16 MiB of them.
 const SMALL_BODIES: usize = 256;

@@ -152,16 +152,8 @@ impl From<IngestError> for Problem {
     fn from(error: IngestError) -> Self {
         let is_transient = error.is_transient();
         match error {
-            IngestError::Conflict {
-                ref venue,
-                field,
-                known,
-                ..
-            } => {
-                let name = venue.base_name();
-                let detail =
-                    format!("{error}; POST /api/v1/venues/{name}/retire lets the name begin again");
-                Self::new(ErrorCode::SettingsConflict, detail)
+            IngestError::Conflict { field, known, .. } => {
+                Self::new(ErrorCode::SettingsConflict, error.to_string())
                     .with_field(field)
                     .with_accepted(known.to_string())
             }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use backend::Backend;
-use market::{Instrument, format_time};
+use market::{Instrument, Venue, format_time};
 use schemas::api::{PageJson, SymbolJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, SymbolQuery, SymbolRow};
@@ -50,9 +50,16 @@ pub(crate) async fn list_symbols<B: Backend>(
     rows.truncate(limit as usize);
     let last = rows.last().filter(|_| has_more);
     let mut data = Vec::with_capacity(rows.len());
+    // The symbols of a venue follow one another.
+    let mut named: Option<(Venue, String)> = None;
     for row in &rows {
-        let venue = state.public_venue_name(&row.instrument.to_venue()).await?;
-        data.push(symbol_json(venue, row));
+        let venue = row.instrument.to_venue();
+        let name = match named.take() {
+            Some((same, name)) if same == venue => name,
+            _ => state.public_venue_name(&venue).await?,
+        };
+        data.push(symbol_json(name.clone(), row));
+        named = Some((venue, name));
     }
     let page = PageJson {
         next_cursor: last.map(|row| list_query.encode_cursor(&row.instrument.key())),

@@ -32,7 +32,7 @@ impl NamedVenue {
         !self.names_generation
     }
 
-    /// Returns the name without a generation, as a venue.
+    /// Returns the named generation, or the first if none is named.
     pub(crate) const fn venue(&self) -> &Venue {
         &self.venue
     }

@@ -53,10 +53,10 @@ async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
         }
         is_transient
     };
+    let settings = SettingsChange::of_all(&SyntheticFeed::venue_settings());
     let declare = async || {
         let venue = producer.venue_in_use(feed.venue()).await?;
-        let change = SettingsChange::of_all(&SyntheticFeed::venue_settings());
-        producer.declare(&venue, change).await
+        producer.declare(&venue, settings).await
     };
     retry(clock, &policy, is_transient, declare).await?;
     feed.start_run(clock.now_ns());
@@ -64,7 +64,8 @@ async fn declare_venue_and_append_trades<L: Log, R: BarReader, C: Clock>(
         let trades = feed.generate_trades_until(clock.now_ns());
         metrics.count_skipped_seconds(feed.take_skipped_seconds());
         if !trades.is_empty() {
-            let append = || producer.append(trades.clone());
+            // The venue may be retired while the feed runs: the next generation has to be declared.
+            let append = || producer.append_declaring(trades.clone(), &settings);
             let appended = retry(clock, &policy, is_transient, append).await?;
             if let Some(rejected) = appended.rejected.first() {
                 return Err(CollectorError::Rejected(rejected.reason));

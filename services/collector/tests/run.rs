@@ -186,3 +186,45 @@ async fn a_log_that_fails_permanently_ends_the_feed() {
         CollectorError::Ingest(IngestError::Log(LogError::Closed))
     ));
 }
+
+#[tokio::test]
+async fn a_feed_goes_on_after_its_venue_was_retired_and_starts_again() {
+    let log = MemoryLog::new(1, 1, 1 << 20, ManualClock::new(START_NS));
+    let folder = TempDir::new().unwrap();
+    let store = SqliteBarStore::open(folder.path().join("bars"))
+        .await
+        .unwrap();
+    let new_clock = || {
+        let stop = CancellationToken::new();
+        let clock = SteppedClock {
+            passed_ns: Arc::default(),
+            end_ns: 60 * SECOND_NS.unsigned_abs(),
+            stop: stop.clone(),
+        };
+        (clock, stop)
+    };
+    let producer = IngestProducer::new(log.clone(), store, new_clock().0);
+    let symbols = ["SPY"].map(|name| name.parse().unwrap());
+    let feed = || SyntheticFeed::new(1, &symbols, 4).unwrap();
+    let (clock, stop) = new_clock();
+    let retire = async {
+        while log.bounds(0).await.unwrap().end < 20 {
+            tokio::task::yield_now().await;
+        }
+        let venue = feed().venue().clone();
+        producer.retire(&venue, 1).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(run_feed(feed(), &producer, clock, stop), retire);
+    ended.unwrap();
+    let (clock, stop) = new_clock();
+    run_feed(feed(), &producer, clock, stop).await.unwrap();
+    let batch = log.fetch(0, 0, usize::MAX).await.unwrap();
+    let trades_of = |key: &str| {
+        let records = batch.records.iter();
+        records
+            .filter(|record| record.key == key.as_bytes())
+            .count()
+    };
+    assert!(trades_of("synthetic:SPY") > 0);
+    assert!(trades_of("synthetic@2:SPY") > 100);
+}

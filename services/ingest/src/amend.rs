@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use clock::Clock;
 use eventlog::{Log, NewRecord, Offset, PartitionId};
-use market::{Amendment, Instrument, Position, RejectReason, Trade, Venue, VenueSettings};
+use market::{
+    Amendment, Instrument, Position, RejectReason, SettingsChange, Trade, Venue, VenueSettings,
+};
 use schemas::{RecordPosition, Repair, TradesTopicRecord};
 use store::BarReader;
 
@@ -92,7 +94,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         // A declaration may not be folded yet, or be in some partitions only. It is completed then.
         match load_declared_settings(&self.log, &self.reader, venue, None).await? {
-            Some(_) => self.settings_of_venue_or_declare_default(venue).await,
+            Some(_) => {
+                let nothing = SettingsChange::default();
+                self.settings_of_venue_or_declare(venue, &nothing).await
+            }
             None => Err(RejectReason::VenueUnknown.into()),
         }
     }

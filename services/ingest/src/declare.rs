@@ -95,24 +95,26 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
     }
 
-    /// Returns the settings of an instrument's venue. Declares the venue if it was not declared.
-    pub(crate) async fn settings_or_declare_default(
+    /// Returns the settings of an instrument's venue. If it was not declared, `first` declares it.
+    pub(crate) async fn settings_or_declare(
         &self,
         instrument: &Instrument,
+        first: &SettingsChange,
     ) -> Result<VenueSettings, IngestError> {
         match self.known_settings.get(instrument.venue()) {
             Some(known) => Ok(known.settings),
             None => {
                 let venue = instrument.to_venue();
-                self.settings_of_venue_or_declare_default(&venue).await
+                self.settings_of_venue_or_declare(&venue, first).await
             }
         }
     }
 
-    /// Returns the settings of a venue, which is declared if it was not.
-    pub(crate) async fn settings_of_venue_or_declare_default(
+    /// Returns the settings of a venue. If it was not declared, `first` declares it.
+    pub(crate) async fn settings_of_venue_or_declare(
         &self,
         venue: &Venue,
+        first: &SettingsChange,
     ) -> Result<VenueSettings, IngestError> {
         if let Some(stored) = self.settings_declared_everywhere(venue).await? {
             return Ok(stored);
@@ -125,12 +127,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         // Another process may have declared it just now, or appended copies to some partitions only.
         match load_declared_settings(&self.log, &self.reader, venue, None).await? {
             Some(declared) => self.append_copies(venue, declared, before_read).await,
-            // A change that names nothing declares the venue with the default settings, and keeps
-            // those that another process declares meanwhile.
             None => {
                 self.check_venue_limit().await?;
-                let change = SettingsChange::default();
-                self.append_change_and_copies(venue, change, before_read)
+                self.append_change_and_copies(venue, *first, before_read)
                     .await
             }
         }

@@ -8,7 +8,7 @@ use clock::{Clock, RetryPolicy, retry};
 use eventlog::{Log, LogError, NewRecord, Offset, PartitionId};
 use futures_util::future::join_all;
 use hashbrown::HashSet;
-use market::{Instrument, RejectReason, Trade, VenueSettings};
+use market::{Instrument, RejectReason, SettingsChange, Trade, VenueSettings};
 use store::BarReader;
 use tokio::sync::Mutex;
 
@@ -108,9 +108,24 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         trades: Vec<(Instrument, Trade)>,
     ) -> Result<AppendResult, IngestError> {
+        // A change that names nothing keeps what another process declares meanwhile.
+        self.append_declaring(trades, &SettingsChange::default())
+            .await
+    }
+
+    /// Does what [`Self::append`] does, but declares a venue that was not declared with `first`.
+    ///
+    /// # Errors
+    /// [`IngestError`], among others if `first` contradicts what another process declares meanwhile;
+    /// some of the trades may then be in the log.
+    pub async fn append_declaring(
+        &self,
+        trades: Vec<(Instrument, Trade)>,
+        first: &SettingsChange,
+    ) -> Result<AppendResult, IngestError> {
         let partitions = self.log.partitions();
         let distinct = DistinctInstruments::from_trades(&trades);
-        let mut routes = self.routes_of(&distinct.instruments).await?;
+        let mut routes = self.routes_of(&distinct.instruments, first).await?;
         let now_ns = self.clock.now_ns();
         self.refuse_symbols_beyond_limit(&trades, &distinct, &mut routes, now_ns)
             .await?;
@@ -134,6 +149,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     async fn routes_of(
         &self,
         instruments: &[&Instrument],
+        first: &SettingsChange,
     ) -> Result<Vec<InstrumentRoute>, IngestError> {
         let partitions = self.log.partitions();
         let mut routes = Vec::with_capacity(instruments.len());
@@ -146,7 +162,10 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             });
             let found = match is_refused {
                 true => Err(RejectReason::VenueLimit.into()),
-                false => self.instrument_in_use_with_settings(instrument).await,
+                false => {
+                    self.instrument_in_use_with_settings(instrument, first)
+                        .await
+                }
             };
             let route = match found {
                 Ok((instrument, settings)) => {
@@ -169,19 +188,20 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     }
 
     /// Returns an instrument at the generation of its venue that is in use, and the settings, which
-    /// are declared if they were not.
+    /// `first` declares if they were not.
     async fn instrument_in_use_with_settings(
         &self,
         instrument: &Instrument,
+        first: &SettingsChange,
     ) -> Result<(Instrument, VenueSettings), IngestError> {
         let current = self.instrument_in_use(instrument).await?;
-        let settings = self.settings_or_declare_default(&current).await?;
+        let settings = self.settings_or_declare(&current, first).await?;
         if !settings.retired {
             return Ok((current, settings));
         }
         // Another process retires it at this moment.
         let current = self.instrument_in_use(instrument).await?;
-        let settings = self.settings_or_declare_default(&current).await?;
+        let settings = self.settings_or_declare(&current, first).await?;
         Ok((current, settings))
     }
 

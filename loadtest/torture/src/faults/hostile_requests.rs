@@ -1,4 +1,4 @@
-//! Requests whose texts are illegal. Each must be refused, by whatever pod.
+//! Sends requests with illegal texts to the pods, each of which has to refuse them.
 
 use std::time::Duration;
 

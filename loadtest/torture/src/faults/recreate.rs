@@ -18,6 +18,8 @@ use crate::trade_source::TradeSource;
 
 /// How long draining the old topic, and processing the new one, may take.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a record may be on its way whose acknowledgement no producer awaits any more.
+pub(super) const LATE_APPEND: Duration = Duration::from_secs(2);
 /// How many more records the new topic has than the old one.
 const EXTRA_RECORDS: u64 = 20;
 
@@ -132,8 +134,7 @@ async fn pause_and_drain(cluster: &TortureCluster) -> anyhow::Result<OwnedRwLock
     cluster
         .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
         .await?;
-    // A record whose acknowledgement a pod no longer awaits may still be on its way.
-    SystemClock.sleep(Duration::from_secs(2)).await;
+    SystemClock.sleep(LATE_APPEND).await;
     cluster
         .wait_until_processed_and_refolded(DRAIN_TIMEOUT)
         .await?;

@@ -10,13 +10,11 @@ use market::Position;
 use store::{BarReader, PartitionProgress, TickStore};
 
 use super::fault::Fault;
-use super::recreate::{DRAIN_TIMEOUT, recreate_topic};
+use super::recreate::{DRAIN_TIMEOUT, LATE_APPEND, recreate_topic};
 use crate::cluster::TortureCluster;
 use crate::oracle::LogGeneration;
 use crate::role_process::{RestartingProcess, RoleKind};
 
-/// How long a record may be on its way whose acknowledgement no producer awaits any more.
-const LATE_APPEND: Duration = Duration::from_secs(2);
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 impl Fault {
@@ -76,7 +74,8 @@ impl Fault {
     }
 }
 
-/// Freezes a process. One that is being restarted has to run first, or it would go on.
+/// Waits until a process runs, and freezes it: the signal to one that has ended would have no effect,
+/// and its successor would run.
 async fn freeze_once_running(role: &RestartingProcess) -> anyhow::Result<()> {
     while !role.is_running() {
         SystemClock.sleep(POLL_INTERVAL).await;
@@ -109,8 +108,8 @@ async fn wait_until_archived(cluster: &TortureCluster, ends: &[u64]) -> anyhow::
     Ok(())
 }
 
-/// Reads again and again until a server answers: one that was killed before has closed its
-/// connections, and each of them fails once.
+/// Repeats a read until the server answers. If the server was killed before, the first read over each
+/// connection fails.
 async fn read_until_answered<T, E, F>(cluster: &TortureCluster, read: impl Fn() -> F) -> T
 where
     E: Display,

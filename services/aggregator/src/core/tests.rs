@@ -244,7 +244,10 @@ fn a_trade_that_is_amended_twice_before_it_arrives_is_one_row() {
 }
 
 fn repair_record(offset: u64, force: bool) -> Record {
-    let start_ns = START_NS - START_NS % MINUTE_NS;
+    repair_of_minute(offset, START_NS - START_NS % MINUTE_NS, force)
+}
+
+fn repair_of_minute(offset: u64, start_ns: i64, force: bool) -> Record {
     let repair = Repair {
         start_ns,
         end_ns: start_ns + MINUTE_NS,

@@ -26,8 +26,8 @@ pub struct WorkerConfig {
     /// How often the worker checks whether dirty minutes can be refolded.
     pub refold_interval: Duration,
     /// How many records of the partition are left out within an hour of the log because the store
-    /// refuses what they change, by whichever worker. At the next one the partition stops: a store
-    /// that refuses so many is at fault, and not the data.
+    /// refuses what they change, by whichever worker. At the next one the partition stops,
+    /// because the cause is then more likely the store than the data.
     pub max_left_out_per_hour: usize,
     /// How long a call to a store or a topic may take.
     pub call_timeout: Duration,

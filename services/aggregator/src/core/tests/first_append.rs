@@ -17,17 +17,6 @@ fn append_at(append_time_ns: i64, record: Record) -> Record {
     }
 }
 
-fn repair(offset: u64, start_ns: i64, force: bool) -> Record {
-    let repair = Repair {
-        start_ns,
-        end_ns: start_ns + MINUTE_NS,
-        force,
-    };
-    let mut value = Vec::new();
-    TradesTopicRecord::Repair(repair).encode(&mut value);
-    encoded_record(offset, "v:A", value)
-}
-
 /// Returns a refold of the minute that the record before it has marked.
 fn refold(offset: u64, start_ns: i64, bar: Bar) -> Record {
     let refold = RefoldResult {
@@ -45,7 +34,7 @@ fn insert_empty_bars() -> Vec<Record> {
     let empty = Bar::empty(EMPTIED_NS, 0, i64::MAX);
     vec![
         venue_record(),
-        repair(1, EMPTIED_NS, true),
+        repair_of_minute(1, EMPTIED_NS, true),
         refold(2, EMPTIED_NS, empty),
     ]
 }
@@ -94,7 +83,10 @@ fn the_first_counted_trade_replaces_the_append_time_of_an_inserted_bar() {
     };
     let bar = Bar::from_trade(&counted_trade, position, first_ns);
     let later_ns = first_ns + MINUTE_NS;
-    let records = [repair(4, OTHER_NS, false), refold(5, OTHER_NS, bar)];
+    let records = [
+        repair_of_minute(4, OTHER_NS, false),
+        refold(5, OTHER_NS, bar),
+    ];
     apply_all(
         &mut core,
         &records.map(|record| append_at(later_ns, record)),
