@@ -28,6 +28,7 @@ pub enum DecodeError {
 }
 
 impl DecodeError {
+    #[cold]
     pub(crate) fn malformed(field: &'static str, reason: &(impl ToString + ?Sized)) -> Self {
         Self::Malformed {
             field,

@@ -42,10 +42,12 @@ impl<'a> RecordReader<'a> {
         check_array_length(field, found, expected)
     }
 
+    #[inline]
     pub(crate) fn read_u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         add_field_to_error(field, self.values.read_integer())
     }
 
+    #[inline]
     pub(crate) fn read_i64(&mut self, field: &'static str) -> Result<i64, DecodeError> {
         add_field_to_error(field, self.values.read_integer())
     }
@@ -55,11 +57,13 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads nil if it is the next value. Returns whether it was.
+    #[inline]
     pub(crate) fn read_nil_if_next(&mut self, field: &'static str) -> Result<bool, DecodeError> {
         add_field_to_error(field, self.values.read_nil_if_next())
     }
 
     /// Reads whether two values are absent: both are nil, or neither.
+    #[inline]
     pub(crate) fn read_two_nils_if_next(
         &mut self,
         field: &'static str,
@@ -92,6 +96,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads a decimal, which is two integers: the mantissa and the scale.
+    #[inline]
     pub(crate) fn read_decimal(&mut self, field: &'static str) -> Result<Decimal, DecodeError> {
         let mantissa = self.read_i64(field)?;
         let scale = self.read_u64(field)?;
@@ -108,6 +113,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads a trade's id: an integer, a text, or nil.
+    #[inline]
     pub(crate) fn read_trade_id(
         &mut self,
         field: &'static str,
@@ -172,9 +178,13 @@ pub(crate) fn check_array_length(
     ))
 }
 
+#[inline]
 fn add_field_to_error<T>(
     field: &'static str,
     read: Result<T, MessagePackError>,
 ) -> Result<T, DecodeError> {
-    read.map_err(|error| DecodeError::malformed(field, &error))
+    match read {
+        Ok(value) => Ok(value),
+        Err(error) => Err(DecodeError::malformed(field, &error)),
+    }
 }

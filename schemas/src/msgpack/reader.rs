@@ -15,6 +15,7 @@ pub struct MessagePackReader<'a> {
 
 impl<'a> MessagePackReader<'a> {
     /// Returns a reader that starts at the first byte.
+    #[inline]
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
@@ -38,6 +39,7 @@ impl<'a> MessagePackReader<'a> {
     ///
     /// # Errors
     /// [`MessagePackError`] if the next value is not an array.
+    #[inline]
     pub fn read_array_length(&mut self) -> Result<u32, MessagePackError> {
         match self.peek_marker()? {
             Marker::FixArray(length) => self.skip_marker_and_return(length.into()),
@@ -66,6 +68,7 @@ impl<'a> MessagePackReader<'a> {
     /// # Errors
     /// [`MessagePackError::IntegerRange`] if the value does not fit `T`, and [`MessagePackError`]
     /// if the next value is not an integer.
+    #[inline]
     pub fn read_integer<T>(&mut self) -> Result<T, MessagePackError>
     where
         T: TryFrom<u64> + TryFrom<i64>,
@@ -103,6 +106,7 @@ impl<'a> MessagePackReader<'a> {
     ///
     /// # Errors
     /// [`MessagePackError::EndOfInput`].
+    #[inline]
     pub fn read_nil_if_next(&mut self) -> Result<bool, MessagePackError> {
         match self.peek_marker()? {
             Marker::Null => self.skip_marker_and_return(true),
@@ -202,17 +206,20 @@ impl<'a> MessagePackReader<'a> {
         self.read_exact_bytes(length).map(drop)
     }
 
+    #[inline]
     fn peek_marker(&self) -> Result<Marker, MessagePackError> {
         let first = self.rest.first().ok_or(MessagePackError::EndOfInput)?;
         Ok(Marker::from_u8(*first))
     }
 
     /// Skips the marker byte, which [`Self::peek_marker`] has returned, and returns `value`.
+    #[inline]
     fn skip_marker_and_return<T>(&mut self, value: T) -> Result<T, MessagePackError> {
         self.skip_bytes(1)?;
         Ok(value)
     }
 
+    #[inline]
     fn skip_bytes(&mut self, count: usize) -> Result<(), MessagePackError> {
         self.rest = self.rest.get(count..).ok_or(MessagePackError::EndOfInput)?;
         Ok(())
@@ -231,6 +238,7 @@ impl<'a> MessagePackReader<'a> {
     }
 
     /// Reads the marker byte and the `N` bytes after it.
+    #[inline]
     fn read_marker_and_bytes<const N: usize>(&mut self) -> Result<[u8; N], MessagePackError> {
         let after_marker = self.rest.get(1..).ok_or(MessagePackError::EndOfInput)?;
         let split = after_marker.split_first_chunk();
@@ -248,6 +256,7 @@ impl<'a> MessagePackReader<'a> {
     }
 
     /// Returns why the next value is not of the type `expected`.
+    #[cold]
     fn wrong_kind_error(&self, expected: ValueKind) -> MessagePackError {
         match self.peek_kind() {
             Ok(found) => MessagePackError::WrongKind { expected, found },

@@ -9,7 +9,7 @@ use super::child_task::ChildTask;
 use super::cluster_bench::ClusterBench;
 use super::produce::{SPAN_SECONDS, fill_topic};
 use super::progress::wait_until_folded;
-use super::role::RoleProcess;
+use super::role::{RoleProcess, bind_trades_topic};
 use super::sandbox::Sandbox;
 use super::wait::seconds_since;
 use crate::table::format_rate_in_millions;
@@ -35,6 +35,7 @@ pub(super) fn measure_folding(bench: &mut ClusterBench) -> anyhow::Result<()> {
         for number in 1..=bench.settings.rounds {
             plain.push(run_child(ChildTask::Plain, sandbox, trades, SPAN_SECONDS)?);
             bench.runtime.block_on(sandbox.recreate_databases())?;
+            bind_trades_topic(sandbox)?;
             folds.push(
                 bench
                     .runtime

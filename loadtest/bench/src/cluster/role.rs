@@ -17,6 +17,23 @@ use crate::processes::candlewick_command;
 /// How long a role may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
+/// Lets the sandbox's present database take over its topic `trades` from the one before: roles refuse
+/// a topic that is folded into another database.
+pub(super) fn bind_trades_topic(sandbox: &Sandbox) -> anyhow::Result<()> {
+    let mut command = candlewick_command()?;
+    command
+        .args(["topics", "bind"])
+        .envs(sandbox.environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    if let Some(path) = &sandbox.config {
+        command.arg("--config").arg(path);
+    }
+    let status = command.status().context("cannot start `topics bind`")?;
+    anyhow::ensure!(status.success(), "`topics bind` ended with {status}");
+    Ok(())
+}
+
 /// A role as a process of its own. It is killed when this is dropped.
 pub(super) struct RoleProcess {
     name: String,

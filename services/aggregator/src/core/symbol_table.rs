@@ -13,22 +13,21 @@ use super::symbol::SymbolFold;
 pub(crate) struct SymbolTable {
     symbols: Vec<SymbolFold>,
     indexes: HashMap<Bytes, u32, RandomState>,
-    /// The key that was found last: the next record is often of the same symbol.
-    last_found: Option<(Bytes, u32)>,
+    /// The index that was found last: the next record is often of the same symbol.
+    last_found: Option<u32>,
 }
 
 impl SymbolTable {
     /// Returns the index of the symbol that a record's key names.
     #[inline]
     pub(crate) fn find_by_key(&mut self, key: &Bytes) -> Option<u32> {
-        if let Some((last, index)) = &self.last_found
-            && last == key
+        if let Some(index) = self.last_found
+            && self.get(index).instrument().key().as_bytes() == key
         {
-            return Some(*index);
+            return Some(index);
         }
-        let index = *self.indexes.get(key)?;
-        self.last_found = Some((key.clone(), index));
-        Some(index)
+        self.last_found = self.indexes.get(key).copied();
+        self.last_found
     }
 
     /// Returns the index of an instrument's symbol.

@@ -37,14 +37,15 @@ pub(super) enum ChannelAfterEviction {
 #[derive(Debug)]
 pub(super) struct HubChannel {
     partition: u32,
-    /// The bars by the start of their window.
-    bars: BTreeMap<i64, HeldBar>,
+    /// The bars by the start of their window. They are boxed because most channels hold one bar,
+    /// and a node of the map has room for eleven.
+    bars: BTreeMap<i64, Box<HeldBar>>,
     /// The sequence number of the newest message.
     last_seq: Option<i64>,
     /// The sequence number of the message before the newest.
     previous_seq: Option<i64>,
     /// What the newest message changed: the starts of bars with their states before.
-    changes: Vec<(i64, Option<BarRow>)>,
+    changes: Vec<(i64, Option<Box<HeldBar>>)>,
     /// The newest message by encoding, encoded once for all clients that hold the message before.
     shared_messages: [Option<EncodedMessage>; StreamEncoding::ALL.len()],
     /// No evicted bar changed after this sequence number.
@@ -90,12 +91,12 @@ impl HubChannel {
             if before.is_some_and(|before| before.through >= row.through) {
                 continue;
             }
-            let held = HeldBar {
+            let held = Box::new(HeldBar {
                 row,
                 changed_seq: seq,
-            };
+            });
             let before = self.bars.insert(start_ns, held);
-            changes.push((start_ns, before.map(|held| held.row)));
+            changes.push((start_ns, before));
         }
         if changes.is_empty() {
             return false;
@@ -118,7 +119,7 @@ impl HubChannel {
         self.idle_checks = self.idle_checks.saturating_add(1);
         let is_idle = self.subscribers.is_empty() && self.idle_checks > limits.idle_checks;
         let is_stored = |held: &HeldBar| held.row.through < durable;
-        if is_idle && self.bars.values().all(is_stored) {
+        if is_idle && self.bars.values().all(|held| is_stored(held)) {
             return ChannelAfterEviction::RemoveChannel;
         }
         self.evict_old_bars(durable, limits.closed_bars);
@@ -221,7 +222,7 @@ impl HubChannel {
         let holds_states_before = self.previous_seq == Some(held_seq)
             && self.changes.iter().all(|(start_ns, before)| {
                 let before = before.as_ref();
-                before.is_none_or(|row| subscription.holds_state(*start_ns, row.through))
+                before.is_none_or(|held| subscription.holds_state(*start_ns, held.row.through))
             });
         let rows = self.bars_changed_since(held_seq);
         let message = if holds_states_before {
@@ -246,9 +247,10 @@ impl HubChannel {
         if let Some(message) = &self.shared_messages[encoding as usize] {
             return message.clone();
         }
-        let change = |(start_ns, before): &(i64, Option<BarRow>)| {
+        let change = |(start_ns, before): &(i64, Option<Box<HeldBar>>)| {
             let row = &self.bars.get(start_ns)?.row;
-            Some(OutgoingBarChange::new(row, before.as_ref(), self.partition))
+            let before = before.as_ref().map(|held| &held.row);
+            Some(OutgoingBarChange::new(row, before, self.partition))
         };
         let changes = self.changes.iter().filter_map(change).collect();
         let message = EncodedMessage::bars(subscription, seq, changes, encoding);
