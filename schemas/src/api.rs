@@ -26,5 +26,5 @@ pub use trades::{
     AmendmentResponseJson, AppendedOffsetsJson, RejectedSubmissionProblemJson, RejectedTradeJson,
     RepairResponseJson, SubmissionResponseJson, TradeJson,
 };
-pub use venues::{IdGapJson, RetiredVenueJson, VenueSettingsJson, public_venue_name};
+pub use venues::{IdGapJson, RetirementResponseJson, VenueSettingsJson, public_venue_name};
 pub use version::VersionJson;

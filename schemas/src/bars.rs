@@ -236,7 +236,7 @@ fn read_edge(reader: &mut RecordReader<'_>, field: &'static str) -> Result<EdgeT
     let time_ns = reader.read_i64(field)?;
     let price = reader.read_parsed(field)?;
     let id = reader.read_trade_id(field)?;
-    let scope: Option<Arc<str>> = reader.read_id_scope_name(field)?;
+    let scope: Option<Arc<str>> = reader.read_trade_scope(field)?;
     Ok(EdgeTrade {
         time_ns,
         id,

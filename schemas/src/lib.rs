@@ -39,5 +39,5 @@ pub use topics::{
     BAR_UPDATES, DEAD_LETTERS, DEFAULT_PARTITIONS, DEFAULT_REPLICATION, MAX_MESSAGE_BYTES, TRADES,
     TopicDefinition, topic_definitions,
 };
-pub use trades::{LeftOut, RefoldResult, Repair, TradesTopicRecord};
+pub use trades::{LeftOutNotice, RefoldResult, Repair, TradesTopicRecord};
 pub use trades_batch::{BatchTrade, TradesBatch, TradesBatchError};

@@ -130,7 +130,7 @@ impl<'a> RecordReader<'a> {
     }
 
     /// Reads what an id is unique within: a text or nil.
-    pub(crate) fn read_id_scope_name(
+    pub(crate) fn read_trade_scope(
         &mut self,
         field: &'static str,
     ) -> Result<Option<Arc<str>>, DecodeError> {

@@ -21,7 +21,7 @@ use self::trade::{decode_trade, encode_trade_values, trade_element_count};
 use crate::error::DecodeError;
 use crate::record_reader::{RecordReader, check_array_length};
 
-pub use self::left_out::LeftOut;
+pub use self::left_out::LeftOutNotice;
 pub use self::refold::{RefoldResult, Repair};
 
 /// The elements of an advance: the version and the kind.
@@ -48,7 +48,7 @@ pub enum TradesTopicRecord {
     /// Marks minutes of the instrument that the key names for refolding.
     Repair(Repair),
     /// An earlier record of the instrument that the key names is left out.
-    LeftOut(LeftOut),
+    LeftOut(LeftOutNotice),
 }
 
 impl TradesTopicRecord {
@@ -99,7 +99,7 @@ impl TradesTopicRecord {
             CANCEL => Self::decode_amendment(&mut reader, elements, AmendmentKind::Cancel)?,
             REFOLD => Self::Refold(Box::new(RefoldResult::decode(&mut reader, elements)?)),
             REPAIR => Self::Repair(Repair::decode(&mut reader, elements)?),
-            LEFT_OUT => Self::LeftOut(LeftOut::decode(&mut reader, elements)?),
+            LEFT_OUT => Self::LeftOut(LeftOutNotice::decode(&mut reader, elements)?),
             found => return Err(DecodeError::Kind { found }),
         };
         reader.check_fully_read("record")?;
@@ -108,7 +108,7 @@ impl TradesTopicRecord {
 
     /// Returns whether the bytes begin as an edit or a cancel does. The rest is not read.
     #[must_use]
-    pub fn is_amendment(bytes: &[u8]) -> bool {
+    pub fn begins_as_amendment(bytes: &[u8]) -> bool {
         let mut reader = RecordReader::new(bytes);
         let kind = reader
             .read_array_length("record")
@@ -119,10 +119,10 @@ impl TradesTopicRecord {
 
     fn decode_amendment(
         reader: &mut RecordReader<'_>,
-        elements: u32,
+        record_elements: u32,
         kind: AmendmentKind,
     ) -> Result<Self, DecodeError> {
-        let (amendment, trade) = decode_amendment(reader, elements, kind)?;
+        let (amendment, trade) = decode_amendment(reader, record_elements, kind)?;
         Ok(Self::Amendment(amendment, trade))
     }
 }

@@ -121,15 +121,15 @@ impl TradesBatch {
         self.trade_count == 0
     }
 
-    /// Returns the greatest number of bytes that [`TradesBatch::take_bytes`] would return.
+    /// Returns how many bytes [`TradesBatch::take_bytes`] would return at the most.
     #[must_use]
-    pub const fn max_size_bytes(&self) -> usize {
+    pub const fn encoded_size_upper_bound_bytes(&self) -> usize {
         self.head.len() + ARRAY_HEADER_BYTES + self.trades.len()
     }
 
     /// Returns the batch's bytes and removes its trades; the symbols stay.
     pub fn take_bytes(&mut self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.max_size_bytes());
+        let mut out = Vec::with_capacity(self.encoded_size_upper_bound_bytes());
         out.extend_from_slice(&self.head);
         write_array_len(&mut out, self.trade_count).expect(IN_MEMORY);
         out.append(&mut self.trades);

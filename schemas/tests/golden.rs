@@ -2,7 +2,7 @@
 //! `msgpack`), and change only with the schema version: logs hold records of years ago.
 
 use candlewick_schemas::{
-    DeadLetter, LeftOut, RefoldResult, Repair, TradesTopicRecord, decode_bar_update,
+    DeadLetter, LeftOutNotice, RefoldResult, Repair, TradesTopicRecord, decode_bar_update,
     encode_bar_update,
 };
 use market::{
@@ -193,7 +193,7 @@ fn refolds_and_repairs_have_golden_bytes() {
         force: true,
     };
     assert_golden_bytes(&TradesTopicRecord::Repair(repair), golden!("repair"));
-    let left_out = LeftOut {
+    let left_out = LeftOutNotice {
         start_ns: MINUTE_START_NS,
         is_refold: true,
     };

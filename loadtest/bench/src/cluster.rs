@@ -40,7 +40,7 @@ use super::table::FigureTable;
 /// Measures the selected parts and prints the figures; in a child process, runs its task.
 pub(super) fn measure_selected_parts(
     settings: ClusterBenchSettings,
-    rate: u64,
+    latency_rate: u64,
 ) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -55,7 +55,7 @@ pub(super) fn measure_selected_parts(
     let mut bench = ClusterBench {
         settings,
         runtime,
-        rate,
+        latency_rate,
         table: FigureTable::default(),
     };
     for part in bench.settings.parts.clone() {

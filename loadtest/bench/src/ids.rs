@@ -61,7 +61,7 @@ async fn fold_and_print_minutes(
                 workload.trade_count() / 1_000_000,
                 resident_kib() / 1_024,
                 workload.id_memory_bytes() >> 20,
-                workload.loaded_segments(),
+                workload.segment_load_count(),
             );
         }
     }
@@ -84,15 +84,15 @@ async fn fold_and_print_minutes(
 }
 
 /// Measures how long a new worker takes from nothing in memory until it has folded a second of
-/// trades.
+/// trades, after the `trade_count` trades that the store holds.
 async fn measure_takeover(
     store: &SqliteBarStore,
-    count: u64,
+    trade_count: u64,
     limit_bytes: usize,
     table: &mut FigureTable,
 ) -> anyhow::Result<()> {
     let start_ns = SystemClock.monotonic_ns();
-    let mut workload = IdWorkload::restore(store, count).await?;
+    let mut workload = IdWorkload::restore(store, trade_count).await?;
     workload.limit_memory(limit_bytes);
     workload.fold_and_commit(store, RATE).await?;
     let seconds = (SystemClock.monotonic_ns() - start_ns) as f64 / 1e9;
@@ -102,7 +102,7 @@ async fn measure_takeover(
     );
     table.add_and_print_figure(
         "  segments loaded",
-        &format!("{}", workload.loaded_segments()),
+        &format!("{}", workload.segment_load_count()),
     );
     Ok(())
 }
@@ -112,7 +112,7 @@ async fn measure_loading_all(
     store: &SqliteBarStore,
     table: &mut FigureTable,
 ) -> anyhow::Result<()> {
-    let keys = workload::set_keys(store).await?;
+    let keys = workload::possible_id_set_keys(store).await?;
     let start_ns = SystemClock.monotonic_ns();
     let (mut ids, mut bytes, mut greatest_kib) = (0, 0, 0);
     for set in &keys {

@@ -84,10 +84,10 @@ pub(super) fn measure_latency(
             trades_per_batch: rate / BATCHES_PER_SECOND,
             pending: pending.clone(),
         };
-        std::thread::spawn(move || sender.send_all_batches(start_ns))
+        std::thread::spawn(move || sender.send_batches_on_schedule(start_ns))
     };
     let senders: Vec<_> = (0..senders).map(start_sender).collect();
-    let collected = runtime.block_on(collect_latencies(url, venue, &pending, start_ns));
+    let collected = runtime.block_on(collect_latencies_us(url, venue, &pending, start_ns));
     let mut trades_sent = 0;
     for sender in senders {
         let sent = sender.join();
@@ -117,7 +117,7 @@ fn declare_venue(rest: &RestClient, venue: &str) -> anyhow::Result<()> {
 ///
 /// It takes the time of each message and keeps no bars: the work of a client that keeps them is
 /// not part of the latency.
-async fn collect_latencies(
+async fn collect_latencies_us(
     url: &str,
     venue: &str,
     pending: &PendingTrades,
@@ -131,7 +131,7 @@ async fn collect_latencies(
     let end_ns = start_ns + (SECONDS - 1) * 1_000_000_000;
     loop {
         let left_ns = end_ns.saturating_sub(SystemClock.monotonic_ns());
-        let next = socket.next_frame_message::<StreamMessage>();
+        let next = socket.next_message_unless_ping_or_pong::<StreamMessage>();
         let next = clock::timeout(&SystemClock, Duration::from_nanos(left_ns), next);
         // If a sender has failed, no message comes any more, and the sender reports the error.
         let Some(message) = next.await.ok().filter(|_| left_ns > 0) else {
@@ -140,7 +140,7 @@ async fn collect_latencies(
         let now_ns = SystemClock.monotonic_ns();
         if let Some(message) = message? {
             let is_warm = now_ns > start_ns + WARM_UP_NS;
-            let shown = take_shown_latencies(&message, now_ns, pending);
+            let shown = take_shown_latencies_us(&message, now_ns, pending);
             micros.extend(shown.into_iter().flatten().filter(|_| is_warm));
         }
     }
@@ -148,7 +148,7 @@ async fn collect_latencies(
 
 /// Removes the trades that a message's bars contain from the pending ones; returns their latencies
 /// in microseconds, or `None` if the message contains no trade.
-fn take_shown_latencies(
+fn take_shown_latencies_us(
     message: &StreamMessage,
     now_ns: u64,
     pending: &PendingTrades,

@@ -26,7 +26,7 @@ pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
         ),
         ("the same with unique numeric ids", IdScheme::Unique),
     ] {
-        let (fold, decode) = fold_rounds_and_measure_seconds(scheme);
+        let (fold, decode) = measure_apply_and_decode_seconds(scheme);
         let count = ROUNDS * TRADES as u64;
         table.add_and_print_figure(name, &format_rate_in_millions(count, fold));
         table.add_and_print_figure("  decoding alone", &format_rate_in_millions(count, decode));
@@ -41,7 +41,7 @@ pub(super) fn measure_parts_in_memory(table: &mut FigureTable) {
 /// Returns the seconds that applying all rounds takes, and those that only decoding their records
 /// takes: the least of three runs each, since other processes may take the core. Each round is
 /// decoded just before it is applied.
-fn fold_rounds_and_measure_seconds(scheme: IdScheme) -> (f64, f64) {
+fn measure_apply_and_decode_seconds(scheme: IdScheme) -> (f64, f64) {
     let go = || {
         let mut feed = FoldWorkload::new(scheme, SYMBOLS, TRADES);
         let (mut folded_ns, mut decoded_ns) = (0, 0);

@@ -18,15 +18,15 @@ impl FigureTable {
         met: bool,
     ) {
         let verdict = if met { "met" } else { "MISSED" };
-        self.push([what, measured, budget, verdict]);
+        self.push_and_print_row([what, measured, budget, verdict]);
     }
 
     /// Adds a figure without a budget, and prints its row.
     pub(super) fn add_and_print_figure(&mut self, what: &str, measured: &str) {
-        self.push([what, measured, "", ""]);
+        self.push_and_print_row([what, measured, "", ""]);
     }
 
-    fn push(&mut self, row: [&str; 4]) {
+    fn push_and_print_row(&mut self, row: [&str; 4]) {
         println!("{:<52} {:>22}  {:<18} {}", row[0], row[1], row[2], row[3]);
         self.rows.push(row.map(str::to_owned));
     }

@@ -24,7 +24,7 @@ use crate::feed::TradeFeed;
 use crate::journal::{Journal, lock};
 use crate::kafka::TortureKafkaClient;
 use crate::options::Options;
-use crate::oracle::LogGeneration;
+use crate::oracle::GenerationRecords;
 use crate::proxy::Proxy;
 use crate::rest::{client_of_port, send_blocking_request};
 use crate::roaming_client::RoamingClient;
@@ -52,8 +52,8 @@ pub(crate) struct TortureCluster {
     pub(crate) sent_trades: Arc<SentTrades>,
     /// The clients of the stream, once they have started.
     pub(crate) stream_clients: OnceLock<Vec<Arc<RoamingClient>>>,
-    /// The earlier generations of `trades`.
-    pub(crate) generations: Mutex<Vec<LogGeneration>>,
+    /// The records of the earlier generations of `trades`, the first of which has epoch 1.
+    pub(crate) generation_records: Mutex<Vec<GenerationRecords>>,
     /// How many records of each partition the store was made to refuse.
     pub(crate) refused_by_partition: Mutex<BTreeMap<u32, u32>>,
     /// The current epoch of `trades`.
@@ -68,7 +68,7 @@ impl TortureCluster {
     /// Starts servers, creates tables and topics, and starts every role.
     pub(crate) async fn start(options: &Options, journal: Arc<Journal>) -> anyhow::Result<Self> {
         let binary = find_binary(options.binary.as_deref())?;
-        let stack = ServerStack::start(&options.stack, options.brokers).await?;
+        let stack = ServerStack::reset_and_start(&options.stack, options.brokers).await?;
         journal.write_and_print("the servers run");
         let kafka = TortureKafkaClient::new(stack.kafka()?, options.partitions)?;
         let urls = [stack.timescaledb()?, stack.clickhouse()?, stack.redis()?];
@@ -107,7 +107,7 @@ impl TortureCluster {
             feed,
             sent_trades,
             stream_clients: OnceLock::new(),
-            generations: Mutex::default(),
+            generation_records: Mutex::default(),
             refused_by_partition: Mutex::default(),
             epoch: AtomicU64::new(1),
             bars,
@@ -131,7 +131,7 @@ impl TortureCluster {
         self.roles.iter().filter(move |role| role.kind == kind)
     }
 
-    /// Creates the topics that do not exist.
+    /// Creates the topics that do not exist, and sets the settings of the others right.
     pub(crate) async fn apply_topics(&self) -> anyhow::Result<()> {
         apply_topics(
             &self.binary,
@@ -225,7 +225,7 @@ impl TortureCluster {
                 epoch: row.epoch,
                 offset: row.next_offset,
             });
-            let archived = self.ticks.archive_position(partition).await?;
+            let archived = self.ticks.next_archive_position(partition).await?;
             for (what, place) in [("folded", folded), ("archived", archived)] {
                 let is_there = place
                     .is_some_and(|place| place.epoch == epoch && place.offset >= target.offset);
@@ -304,7 +304,7 @@ impl TortureCluster {
     }
 
     /// Keeps the records of a generation that is, or is about to be, deleted.
-    pub(crate) fn keep_log_generation(&self, generation: LogGeneration) {
-        lock(&self.generations).push(generation);
+    pub(crate) fn keep_generation_records(&self, records: GenerationRecords) {
+        lock(&self.generation_records).push(records);
     }
 }

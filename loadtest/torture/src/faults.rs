@@ -42,7 +42,8 @@ pub(crate) struct FaultPeriod {
 pub(crate) struct FaultPlan {
     pub(crate) kinds: Vec<FaultKind>,
     pub(crate) count: Option<u32>,
-    pub(crate) seconds: u64,
+    /// How long faults are injected, unless their number is given.
+    pub(crate) fault_seconds: u64,
     pub(crate) brokers: u32,
 }
 
@@ -88,7 +89,7 @@ impl FaultInjector {
             let ran_ms = cluster.journal.elapsed_ms() - begin_ms;
             let is_over = match plan.count {
                 Some(count) => come >= count,
-                None => ran_ms >= plan.seconds * 1_000,
+                None => ran_ms >= plan.fault_seconds * 1_000,
             };
             if is_over {
                 break;

@@ -155,10 +155,10 @@ impl TortureKafkaClient {
             .await?
     }
 
-    /// Deletes a topic, and waits until the brokers no longer list it.
+    /// Deletes a topic, gives the brokers half a second, and replaces the producer.
     ///
     /// # Errors
-    /// If they still list it after a while.
+    /// If the brokers do not delete it in time.
     pub(crate) async fn delete_topic(&self, topic: &str) -> anyhow::Result<()> {
         let admin: AdminClient<DefaultClientContext> = client_config(&self.brokers).create()?;
         let options = AdminOptions::new().operation_timeout(Some(TIMEOUT));

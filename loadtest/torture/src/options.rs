@@ -57,7 +57,7 @@ pub(crate) struct Options {
 
 impl Options {
     /// Returns how long faults are injected, approximately, in seconds.
-    pub(crate) fn planned_seconds(&self) -> u64 {
+    pub(crate) fn planned_fault_seconds(&self) -> u64 {
         match (self.seconds, self.count) {
             (Some(seconds), _) => seconds,
             (None, Some(count)) => u64::from(count) * 4,

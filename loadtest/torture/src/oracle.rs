@@ -1,7 +1,7 @@
 //! A second fold of the log, as simple as possible: record by record, every bar by itself.
 
 mod bars;
-mod log_generation;
+mod generation_records;
 mod partition_state;
 #[cfg(test)]
 mod tests;
@@ -15,9 +15,9 @@ use market::{
 use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 
 pub(crate) use self::bars::compute_bars;
-pub(crate) use self::log_generation::LogGeneration;
+pub(crate) use self::generation_records::GenerationRecords;
 use self::partition_state::{
-    PartitionFoldState, RecordSource, equalize_settings, find_instrument_and_settings,
+    PartitionFoldState, EpochPartition, equalize_settings, find_instrument_and_settings,
     trade_identity,
 };
 use crate::kafka::BrokerRecord;
@@ -71,8 +71,8 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Folds generations of the log, the first of which has epoch 1.
     /// The store refused every trade of the price `unstorable_price`.
-    pub(crate) fn from_generations(
-        generations: &[LogGeneration],
+    pub(crate) fn from_generation_records(
+        generations: &[GenerationRecords],
         unstorable_price: Decimal,
     ) -> Self {
         let mut oracle = Self {
@@ -94,9 +94,9 @@ impl Oracle {
         for (epoch, generation) in (1..).zip(generations) {
             equalize_settings(&mut states);
             for (partition, carried) in (0..).zip(&mut states) {
-                let end = generation.end_of_partition(partition);
+                let end = generation.first_unfolded_offset_or_max(partition);
                 oracle.ends.insert((epoch, partition), end);
-                let at = RecordSource {
+                let at = EpochPartition {
                     epoch,
                     partition,
                     partitions,
@@ -133,7 +133,7 @@ impl Oracle {
     }
 
     /// Returns whether a record was not folded before its generation was deleted.
-    pub(crate) fn is_beyond_end(&self, (epoch, partition, offset): LogPosition) -> bool {
+    pub(crate) fn is_at_or_beyond_end(&self, (epoch, partition, offset): LogPosition) -> bool {
         let end = self.ends.get(&(epoch, partition));
         end.is_some_and(|end| offset >= *end)
     }
@@ -141,7 +141,7 @@ impl Oracle {
     fn apply_record(
         &mut self,
         record: &BrokerRecord,
-        at: RecordSource,
+        at: EpochPartition,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         // A record with its sender's time has the append time of the record before it.
@@ -186,7 +186,7 @@ impl Oracle {
         &mut self,
         record: &BrokerRecord,
         trade: Trade,
-        at: RecordSource,
+        at: EpochPartition,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade_of_any_venue(&trade, carried.append_ns)?;
@@ -220,7 +220,7 @@ impl Oracle {
         record: &BrokerRecord,
         amendment: Amendment,
         trade: Trade,
-        at: RecordSource,
+        at: EpochPartition,
         carried: &mut PartitionFoldState,
     ) -> Result<(), RejectReason> {
         market::validate_trade_of_any_venue(&trade, carried.append_ns)?;

@@ -18,7 +18,7 @@ pub(crate) use self::outcome::{ComparisonResult, MAX_SHOWN_DIFFERENCES, Reconcil
 use crate::cluster::TortureCluster;
 use crate::faults::UNSTORABLE_PRICE;
 use crate::journal::lock;
-use crate::oracle::{LogGeneration, Oracle};
+use crate::oracle::{GenerationRecords, Oracle};
 use crate::rest::send_blocking_request;
 use crate::roaming_client::RoamingClient;
 
@@ -30,9 +30,9 @@ pub(crate) async fn reconcile(
 ) -> anyhow::Result<ReconcileOutcome> {
     let mut outcome = ReconcileOutcome::default();
     let last = cluster.kafka.read_topic(schemas::TRADES).await?;
-    cluster.keep_log_generation(LogGeneration::drained(last));
+    cluster.keep_generation_records(GenerationRecords::drained(last));
     let unstorable_price = UNSTORABLE_PRICE.parse()?;
-    let oracle = Oracle::from_generations(&lock(&cluster.generations), unstorable_price);
+    let oracle = Oracle::from_generation_records(&lock(&cluster.generation_records), unstorable_price);
     let counted = oracle.counted_trades_after_amendments();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;
@@ -49,7 +49,7 @@ pub(crate) async fn reconcile(
         .push(dead_letters::compare_dead_letters(cluster, &oracle).await?);
     outcome
         .comparisons
-        .extend(clients::compare_shown_bars(cluster, clients).await);
+        .extend(clients::compare_shown_bars_and_stream_rules(cluster, clients).await);
     outcome.comparisons.push(compare_hostile_answers(cluster));
     outcome.comparisons.push(run_verify(cluster).await);
     Ok(outcome)

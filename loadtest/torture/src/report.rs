@@ -42,7 +42,7 @@ impl RunReport<'_> {
     }
 
     /// Returns how many of the trades were sent during a kind of fault, or just before.
-    fn count_sent_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
+    fn count_sent_shortly_before_or_during(&self, kind: FaultKind, sent_ms: &[u64]) -> usize {
         const BEFORE_MS: u64 = 10_000;
         let is_during = |ms: &&u64| {
             let periods = self.periods.iter().filter(|one| one.kind == kind);
@@ -64,8 +64,8 @@ impl RunReport<'_> {
             "fault", "times", "lost", "doubled"
         );
         for (kind, times) in self.count_faults_by_kind() {
-            let lost = self.count_sent_during(kind, &outcome.lost);
-            let doubled = self.count_sent_during(kind, &outcome.doubled);
+            let lost = self.count_sent_shortly_before_or_during(kind, &outcome.lost);
+            let doubled = self.count_sent_shortly_before_or_during(kind, &outcome.doubled);
             let _ = writeln!(out, "{kind:<12}{times:>8}{lost:>8}{doubled:>10}");
         }
         let all = self.periods.len();

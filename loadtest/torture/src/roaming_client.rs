@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use client::{
     RestClient, StreamClientState, StreamEncoding, StreamProtocolError, StreamSocket,
-    all_bars_request_path,
+    all_bars_first_page_path,
 };
 use clock::{Clock, SystemClock};
 use schemas::api::{BarJson, StreamMessage};
@@ -138,7 +138,7 @@ impl RoamingClient {
                 SystemClock.sleep(STALLED_INTERVAL).await;
             }
             tokio::select! {
-                message = socket.next_frame_message() => {
+                message = socket.next_message_unless_ping_or_pong() => {
                     last_frame_ns = SystemClock.monotonic_ns();
                     if let Some(message) = message? {
                         self.apply_message(message)?;
@@ -203,6 +203,6 @@ pub(crate) async fn read_bars(
     channel: &str,
     generation: u16,
 ) -> anyhow::Result<Vec<BarJson>> {
-    let path = all_bars_request_path(channel, generation).context("the channel has no bars")?;
+    let path = all_bars_first_page_path(channel, generation).context("the channel has no bars")?;
     send_blocking_request(pod, move |rest| rest.get_all_pages(&path)).await
 }

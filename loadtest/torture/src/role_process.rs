@@ -96,8 +96,8 @@ impl RestartingProcess {
         }
     }
 
-    fn spawn(&self, binary: &Path, folder: &Path) -> anyhow::Result<Child> {
-        let path = folder.join(format!("{}.log", self.name));
+    fn spawn(&self, binary: &Path, log_folder: &Path) -> anyhow::Result<Child> {
+        let path = log_folder.join(format!("{}.log", self.name));
         let log = OpenOptions::new().create(true).append(true).open(path)?;
         let mut command = command_without_configuration(binary);
         command

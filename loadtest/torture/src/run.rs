@@ -71,7 +71,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Err(error) => {
             journal.write_event(&format!("failed: {error:#}"));
             if !options.keep {
-                ServerStack::from_name(&options.stack)?.remove().await?;
+                ServerStack::without_addresses(&options.stack)?.remove().await?;
             }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
@@ -86,16 +86,16 @@ async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyho
     cluster.feed.declare_venues().await;
     let clients = start_clients(&cluster, &mut random);
     let _ = cluster.stream_clients.set(clients.clone());
-    let trade_source = TradeSource::new(random.fork(), options.planned_seconds());
+    let trade_source = TradeSource::new(random.fork(), options.planned_fault_seconds());
     let feed = Arc::clone(&cluster.feed).run(trade_source, random.fork(), options.rate);
     let feed = tokio::spawn(feed);
     let tapes = tokio::spawn(replay_tapes(Arc::clone(&cluster), find_tapes(options)?));
     let faults = Arc::new(FaultInjector::default());
-    let status_task = tokio::spawn(print_status(Arc::clone(&cluster), Arc::clone(&faults)));
+    let status_task = tokio::spawn(print_status_periodically(Arc::clone(&cluster), Arc::clone(&faults)));
     let plan = FaultPlan {
         kinds: options.faults.clone(),
         count: options.count,
-        seconds: options.planned_seconds(),
+        fault_seconds: options.planned_fault_seconds(),
         brokers: options.brokers,
     };
     faults.inject_faults(&cluster, plan, random.fork()).await?;
@@ -227,8 +227,8 @@ async fn wait_until_acknowledged(cluster: &TortureCluster) -> anyhow::Result<()>
     Ok(())
 }
 
-/// Prints the status of the run every few seconds.
-async fn print_status(cluster: Arc<TortureCluster>, faults: Arc<FaultInjector>) {
+/// Prints the status of the run every few seconds, without end.
+async fn print_status_periodically(cluster: Arc<TortureCluster>, faults: Arc<FaultInjector>) {
     loop {
         let line = {
             let state = cluster.sent_trades.lock();

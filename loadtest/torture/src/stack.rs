@@ -32,8 +32,8 @@ fn find_stack_scripts() -> Option<PathBuf> {
 }
 
 impl ServerStack {
-    /// Returns an instance whose servers may or may not run.
-    pub(crate) fn from_name(name: &str) -> anyhow::Result<Self> {
+    /// Returns an instance whose servers may or may not run. Nothing is known of it but its name.
+    pub(crate) fn without_addresses(name: &str) -> anyhow::Result<Self> {
         let scripts = find_stack_scripts().context(
             "the scripts of the stack are missing: run this in a checkout of Candlewick, where \
              scripts/stack is",
@@ -47,9 +47,9 @@ impl ServerStack {
         })
     }
 
-    /// Starts servers without data.
-    pub(crate) async fn start(name: &str, brokers: u32) -> anyhow::Result<Self> {
-        let mut stack = Self::from_name(name)?;
+    /// Stops the servers of an instance of this name and deletes their data, then starts new ones.
+    pub(crate) async fn reset_and_start(name: &str, brokers: u32) -> anyhow::Result<Self> {
+        let mut stack = Self::without_addresses(name)?;
         stack.run_stack_script(&["reset"], brokers).await?;
         stack.run_stack_script(&["up"], brokers).await?;
         let told = stack.run_stack_script(&["env"], brokers).await?;

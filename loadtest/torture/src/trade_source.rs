@@ -110,10 +110,11 @@ pub(crate) struct TradeSource {
 }
 
 impl TradeSource {
-    /// Returns a source for a run of about `planned_seconds`, at whose end event time is about now.
-    pub(crate) fn new(mut random: Random, planned_seconds: u64) -> Self {
+    /// Returns a source for a run whose faults take about `planned_fault_seconds`, at whose end
+    /// event time is about now.
+    pub(crate) fn new(mut random: Random, planned_fault_seconds: u64) -> Self {
         let begin_ns = SystemClock.now_ns();
-        let planned_ns = i64::try_from(planned_seconds).unwrap_or_default() * SECOND_NS;
+        let planned_ns = i64::try_from(planned_fault_seconds).unwrap_or_default() * SECOND_NS;
         let symbols = VENUES.iter().flat_map(|market| {
             (0..SYMBOLS).map(|number| SymbolTradeState {
                 test_venue: *market,

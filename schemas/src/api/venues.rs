@@ -33,7 +33,7 @@ pub struct VenueSettingsJson {
 
 /// The response to the retirement of a venue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RetiredVenueJson {
+pub struct RetirementResponseJson {
     /// The retired generation, such as `binance@1`.
     pub retired: String,
     /// The name, which from now on means the next generation.

@@ -170,18 +170,18 @@ impl<'a> MessagePackReader<'a> {
             }
             ValueKind::Array => {
                 let length = self.read_array_length()?;
-                self.skip_values(length.into(), max_depth)
+                self.skip_contained_values(length.into(), max_depth)
             }
             ValueKind::Map => {
                 let length = self.read_map_length()?;
-                self.skip_values(2 * u64::from(length), max_depth)
+                self.skip_contained_values(2 * u64::from(length), max_depth)
             }
             ValueKind::Extension => self.skip_extension(),
         }
     }
 
     /// Skips the values that an array or a map contains.
-    fn skip_values(&mut self, count: u64, max_depth: u32) -> Result<(), MessagePackError> {
+    fn skip_contained_values(&mut self, count: u64, max_depth: u32) -> Result<(), MessagePackError> {
         let max_depth = max_depth.checked_sub(1).ok_or(MessagePackError::TooDeep)?;
         for _ in 0..count {
             self.skip_value(max_depth)?;

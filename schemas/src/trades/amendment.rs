@@ -36,7 +36,7 @@ pub(super) fn encode_amendment(amendment: &Amendment, trade: &Trade, out: &mut V
 
 pub(super) fn decode_amendment(
     reader: &mut RecordReader<'_>,
-    elements: u32,
+    record_elements: u32,
     kind: AmendmentKind,
 ) -> Result<(Amendment, Trade), DecodeError> {
     let id = reader.read_trade_id("amendment")?;
@@ -45,7 +45,7 @@ pub(super) fn decode_amendment(
         true => None,
         false => Some(reader.read_position("target_position")?),
     };
-    let trade = decode_trade(reader, elements.saturating_sub(ADDED_ELEMENTS))?;
+    let trade = decode_trade(reader, record_elements.saturating_sub(ADDED_ELEMENTS))?;
     Ok((
         Amendment {
             id,

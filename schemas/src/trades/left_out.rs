@@ -14,7 +14,7 @@ const LEFT_OUT_ELEMENTS: u32 = 4;
 /// refuses what it changes. States that were announced with it never were, so every bar that it may
 /// have changed gets a later `through`: those of the minute, and of the windows that are open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LeftOut {
+pub struct LeftOutNotice {
     /// The first nanosecond of the minute of the record that is left out.
     pub start_ns: i64,
     /// Whether that record is a refold. The minute's bar then stays as it is and is no longer
@@ -22,7 +22,7 @@ pub struct LeftOut {
     pub is_refold: bool,
 }
 
-impl LeftOut {
+impl LeftOutNotice {
     pub(super) fn encode(self, out: &mut Vec<u8>) {
         write_record_header(out, LEFT_OUT_ELEMENTS, LEFT_OUT);
         write_sint(out, self.start_ns).expect(IN_MEMORY);
@@ -31,9 +31,9 @@ impl LeftOut {
 
     pub(super) fn decode(
         reader: &mut RecordReader<'_>,
-        elements: u32,
+        record_elements: u32,
     ) -> Result<Self, DecodeError> {
-        check_array_length("record", elements, LEFT_OUT_ELEMENTS)?;
+        check_array_length("record", record_elements, LEFT_OUT_ELEMENTS)?;
         let start_ns = reader.read_i64("start")?;
         if !(0..=i64::MAX - MINUTE_NS).contains(&start_ns) || start_ns % MINUTE_NS != 0 {
             return Err(DecodeError::malformed(

@@ -51,9 +51,9 @@ impl RefoldResult {
 
     pub(super) fn decode(
         reader: &mut RecordReader<'_>,
-        elements: u32,
+        record_elements: u32,
     ) -> Result<Self, DecodeError> {
-        check_array_length("record", elements, REFOLD_ELEMENTS)?;
+        check_array_length("record", record_elements, REFOLD_ELEMENTS)?;
         let start_ns = reader.read_i64("start")?;
         if start_ns < 0 || start_ns % MINUTE_NS != 0 {
             return Err(DecodeError::malformed(
@@ -91,9 +91,9 @@ impl Repair {
 
     pub(super) fn decode(
         reader: &mut RecordReader<'_>,
-        elements: u32,
+        record_elements: u32,
     ) -> Result<Self, DecodeError> {
-        check_array_length("record", elements, REPAIR_ELEMENTS)?;
+        check_array_length("record", record_elements, REPAIR_ELEMENTS)?;
         let repair = Self {
             start_ns: reader.read_i64("start")?,
             end_ns: reader.read_i64("end")?,

@@ -27,9 +27,9 @@ pub(super) fn encode_settings_change(venue: &Venue, change: &SettingsChange, out
 /// Reads a change of settings. Durations that are out of their bounds become the nearest bound.
 pub(super) fn decode_settings_change(
     reader: &mut RecordReader<'_>,
-    elements: u32,
+    record_elements: u32,
 ) -> Result<(Venue, SettingsChange), DecodeError> {
-    check_array_length("record", elements, CHANGE_ELEMENTS)?;
+    check_array_length("record", record_elements, CHANGE_ELEMENTS)?;
     let venue = reader.read_parsed("venue")?;
     Ok((venue, read_settings_change(reader)?))
 }
@@ -41,9 +41,9 @@ pub(super) fn encode_settings_copy(venue: &Venue, declared: &DeclaredSettings, o
 
 pub(super) fn decode_settings_copy(
     reader: &mut RecordReader<'_>,
-    elements: u32,
+    record_elements: u32,
 ) -> Result<(Venue, DeclaredSettings), DecodeError> {
-    check_array_length("record", elements, COPY_ELEMENTS)?;
+    check_array_length("record", record_elements, COPY_ELEMENTS)?;
     read_declared_settings(reader)
 }
 

@@ -5,7 +5,7 @@ use market::{
 use proptest::option;
 use proptest::prelude::*;
 
-use super::{LeftOut, RefoldResult, Repair, TradesTopicRecord};
+use super::{LeftOutNotice, RefoldResult, Repair, TradesTopicRecord};
 use crate::bars::tests::bars;
 use crate::error::DecodeError;
 use crate::strategies::{apply_damages, damages, ids, positions, trades, with_each_false_length};
@@ -103,7 +103,7 @@ fn repairs() -> impl Strategy<Value = TradesTopicRecord> {
 
 fn left_out_records() -> impl Strategy<Value = TradesTopicRecord> {
     (minutes(), any::<bool>()).prop_map(|(start_ns, is_refold)| {
-        TradesTopicRecord::LeftOut(LeftOut {
+        TradesTopicRecord::LeftOut(LeftOutNotice {
             start_ns,
             is_refold,
         })
@@ -135,11 +135,11 @@ proptest! {
     fn an_amendment_is_known_by_its_first_bytes(record in records(), damages in damages()) {
         let is_amendment = matches!(record, TradesTopicRecord::Amendment(..));
         let bytes = encoded(&record);
-        prop_assert_eq!(TradesTopicRecord::is_amendment(&bytes), is_amendment);
+        prop_assert_eq!(TradesTopicRecord::begins_as_amendment(&bytes), is_amendment);
         let damaged = apply_damages(bytes, &damages);
         if let Ok(found) = TradesTopicRecord::decode(&damaged) {
             let is_amendment = matches!(found, TradesTopicRecord::Amendment(..));
-            prop_assert_eq!(TradesTopicRecord::is_amendment(&damaged), is_amendment);
+            prop_assert_eq!(TradesTopicRecord::begins_as_amendment(&damaged), is_amendment);
         }
     }
 

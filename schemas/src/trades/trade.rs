@@ -37,13 +37,12 @@ pub(super) const fn trade_element_count(trade: &Trade) -> u32 {
     }
 }
 
-/// Writes the values of a trade whose record has as many `elements` as [`trade_element_count`]
-/// returns.
-pub(super) fn encode_trade_values(trade: &Trade, elements: u32, out: &mut Vec<u8>) {
+/// Writes the values of a trade; `trade_elements` is what [`trade_element_count`] returns of it.
+pub(super) fn encode_trade_values(trade: &Trade, trade_elements: u32, out: &mut Vec<u8>) {
     write_sint(out, trade.time_ns).expect(IN_MEMORY);
     write_sint(out, trade.price.mantissa()).expect(IN_MEMORY);
     write_uint(out, trade.price.scale().into()).expect(IN_MEMORY);
-    if elements < UP_TO_QUANTITY {
+    if trade_elements < UP_TO_QUANTITY {
         return;
     }
     match trade.quantity {
@@ -56,7 +55,7 @@ pub(super) fn encode_trade_values(trade: &Trade, elements: u32, out: &mut Vec<u8
             write_nil(out).expect(IN_MEMORY);
         }
     }
-    if elements < UP_TO_SIDE {
+    if trade_elements < UP_TO_SIDE {
         return;
     }
     match trade.side {
@@ -64,10 +63,10 @@ pub(super) fn encode_trade_values(trade: &Trade, elements: u32, out: &mut Vec<u8
         Some(Side::Buy) => _ = write_uint(out, 0).expect(IN_MEMORY),
         Some(Side::Sell) => _ = write_uint(out, 1).expect(IN_MEMORY),
     }
-    if elements >= UP_TO_ID {
+    if trade_elements >= UP_TO_ID {
         write_trade_id(out, trade.id.as_ref());
     }
-    if elements >= UP_TO_SCOPE {
+    if trade_elements >= UP_TO_SCOPE {
         write_text_or_nil(out, trade.scope.as_deref());
     }
     if let Some(sender) = trade.sender {
@@ -76,18 +75,18 @@ pub(super) fn encode_trade_values(trade: &Trade, elements: u32, out: &mut Vec<u8
     }
 }
 
-/// Reads the values of a trade whose record has `elements`.
+/// Reads the values of a trade whose record has `trade_elements`, version and kind included.
 pub(super) fn decode_trade(
     reader: &mut RecordReader<'_>,
-    elements: u32,
+    trade_elements: u32,
 ) -> Result<Trade, DecodeError> {
     if !matches!(
-        elements,
+        trade_elements,
         UP_TO_PRICE | UP_TO_QUANTITY..=UP_TO_SCOPE | UP_TO_SENDER
     ) {
         return Err(DecodeError::malformed(
             "record",
-            &format!("{elements} elements; a trade has 5, 7 to 10, or 12"),
+            &format!("{trade_elements} elements; a trade has 5, 7 to 10, or 12"),
         ));
     }
     let mut trade = Trade {
@@ -99,19 +98,19 @@ pub(super) fn decode_trade(
         scope: None,
         sender: None,
     };
-    if elements >= UP_TO_QUANTITY && !reader.read_two_nils_if_next("quantity")? {
+    if trade_elements >= UP_TO_QUANTITY && !reader.read_two_nils_if_next("quantity")? {
         trade.quantity = Some(reader.read_decimal("quantity")?);
     }
-    if elements >= UP_TO_SIDE {
+    if trade_elements >= UP_TO_SIDE {
         trade.side = decode_side(reader)?;
     }
-    if elements >= UP_TO_ID {
+    if trade_elements >= UP_TO_ID {
         trade.id = reader.read_trade_id("id")?;
     }
-    if elements >= UP_TO_SCOPE {
-        trade.scope = reader.read_id_scope_name("scope")?;
+    if trade_elements >= UP_TO_SCOPE {
+        trade.scope = reader.read_trade_scope("scope")?;
     }
-    if elements >= UP_TO_SENDER {
+    if trade_elements >= UP_TO_SENDER {
         trade.sender = Some(decode_sender_trade_id(reader)?);
     }
     Ok(trade)

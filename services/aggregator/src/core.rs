@@ -32,12 +32,12 @@ use applied_at::AppliedAt;
 use id_memory::IdMemory;
 use partition_symbols::PartitionSymbols;
 use pending_loads::PendingLoadRequests;
-use prefetch::prefetch;
+use prefetch::add_prefetch_requests;
 use record_application::{RecordApplication, RecordOutcome};
 use rejections::Rejections;
 use restore::restore_symbols;
 
-pub use bar_update::BarUpdate;
+pub use bar_update::InstrumentBarUpdate;
 pub use counts::FoldCounts;
 pub use loading::{IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData};
 pub use refold_request::RefoldRequest;
@@ -57,14 +57,14 @@ const MAX_UNUSED: usize = 20_000;
 pub struct FoldCore {
     progress: PartitionProgress,
     /// The number of the commit that comes next; what was last used long before it is evicted.
-    generation: u64,
+    commit_number: u64,
     symbols: PartitionSymbols,
     rejections: Rejections,
     pending_loads: PendingLoadRequests,
     id_memory: IdMemory,
     counts: FoldCounts,
-    left_out: Option<RecordToLeaveOut>,
-    left_out_barrier: LeftOutBarrier,
+    record_to_leave_out: Option<RecordToLeaveOut>,
+    commit_before_left_out_notice: CommitBeforeLeftOutNotice,
 }
 
 /// A record to leave out because the store refuses what it changes.
@@ -79,14 +79,14 @@ pub struct RecordToLeaveOut {
     pub closes_windows: bool,
 }
 
-/// Makes a worker commit what it has folded before it applies the record that follows a record
-/// which is left out.
+/// Makes a worker commit what it has folded before it applies the notice that an earlier record is
+/// left out.
 ///
 /// While a partition moves, two workers may fold it, of which only one leaves the record out. The
 /// other's bars are different from there on, and have the same `through`. It announces none of
 /// them: its commit fails first, because the partition was moved or the store refuses the record.
 #[derive(Debug, Default)]
-struct LeftOutBarrier {
+struct CommitBeforeLeftOutNotice {
     waits_for_commit: bool,
     /// Whether everything before the next record is committed.
     is_committed: bool,
@@ -98,20 +98,21 @@ impl FoldCore {
     pub fn new(state: PartitionState, partitions: u32) -> Self {
         Self {
             progress: state.progress,
-            generation: KEPT_COMMITS,
+            commit_number: KEPT_COMMITS,
             rejections: Rejections::new(state.progress.partition),
             symbols: restore_symbols(state, partitions),
             pending_loads: PendingLoadRequests::default(),
             id_memory: IdMemory::unlimited(),
             counts: FoldCounts::default(),
-            left_out: None,
-            left_out_barrier: LeftOutBarrier::default(),
+            record_to_leave_out: None,
+            commit_before_left_out_notice: CommitBeforeLeftOutNotice::default(),
         }
     }
 
-    /// Leaves a record out: it becomes a dead letter.
-    pub fn leave_out(&mut self, record: RecordToLeaveOut) {
-        self.left_out = Some(record);
+    /// Sets the record to leave out, instead of one set before: when its turn comes, it becomes a
+    /// dead letter.
+    pub fn set_record_to_leave_out(&mut self, record: RecordToLeaveOut) {
+        self.record_to_leave_out = Some(record);
     }
 
     /// Returns the position of the first record that is not applied yet.
@@ -122,7 +123,7 @@ impl FoldCore {
 
     /// Returns the greatest append time among the applied records, in UTC nanoseconds.
     #[must_use]
-    pub const fn append_time_ns(&self) -> i64 {
+    pub const fn greatest_append_time_ns(&self) -> i64 {
         self.progress.append_time_ns
     }
 
@@ -133,11 +134,12 @@ impl FoldCore {
         self.progress.updates_position
     }
 
-    /// Returns whether anything is to be announced: a bar changed since the last
-    /// [`FoldCore::take_updates`], or settings since [`FoldCore::take_settings_to_copy`].
+    /// Returns whether anything may have to be announced: a symbol changed since the last
+    /// [`FoldCore::take_updates`], perhaps none of its bars, or settings since
+    /// [`FoldCore::take_settings_to_copy`].
     #[must_use]
-    pub const fn has_updates(&self) -> bool {
-        self.symbols.has_updates() || self.symbols.has_settings_to_copy()
+    pub const fn may_have_announcements(&self) -> bool {
+        self.symbols.may_have_updates() || self.symbols.has_settings_to_copy()
     }
 
     /// Takes the settings of venues that were changed since the last call, in the order of the
@@ -171,16 +173,16 @@ impl FoldCore {
             if record.offset >= self.progress.next_offset
                 && !self.apply_record_unless_blocked(record)
             {
-                if self.left_out_barrier.waits_for_commit {
+                if self.commit_before_left_out_notice.waits_for_commit {
                     return index;
                 }
                 let (requests, rest) = (self.pending_loads.requests_mut(), &records[index + 1..]);
-                let max_segment_bytes = self.id_memory.prefetch_bytes();
-                prefetch(
+                let max_segment_bytes = self.id_memory.max_prefetch_bytes();
+                add_prefetch_requests(
                     &mut self.symbols,
                     requests,
                     rest,
-                    self.generation,
+                    self.commit_number,
                     max_segment_bytes,
                 );
                 return index;
@@ -190,17 +192,18 @@ impl FoldCore {
     }
 
     /// Returns whether everything so far has to be committed before the next record is applied: it
-    /// follows a record that is left out, or ids that are not committed yet use too much memory.
+    /// is the notice that a record is left out, or ids that are not committed yet use too much
+    /// memory.
     #[must_use]
     pub fn waits_for_commit(&self) -> bool {
         let is_for_memory = self.id_memory.is_commit_needed() && self.is_between_records();
-        self.left_out_barrier.waits_for_commit || is_for_memory
+        self.commit_before_left_out_notice.waits_for_commit || is_for_memory
     }
 
     /// Records that everything so far is committed, so that the next record can be applied.
     pub const fn record_awaited_commit(&mut self) {
         self.id_memory.record_awaited_commit();
-        self.left_out_barrier = LeftOutBarrier {
+        self.commit_before_left_out_notice = CommitBeforeLeftOutNotice {
             waits_for_commit: false,
             is_committed: true,
         };
@@ -216,7 +219,7 @@ impl FoldCore {
     /// Puts the data that [`FoldCore::load_requests`] named into the state.
     pub fn accept_loaded(&mut self, loaded: Vec<LoadedData>) {
         self.pending_loads.clear();
-        let segment_bytes: usize = loaded.iter().map(LoadedData::segment_bytes).sum();
+        let segment_bytes: usize = loaded.iter().map(LoadedData::estimated_segment_memory_bytes).sum();
         self.make_room_for_ids(segment_bytes);
         self.id_memory.record_loaded(segment_bytes);
         let at = self.applied_at(self.progress.next_offset);
@@ -240,29 +243,29 @@ impl FoldCore {
         self.id_memory.resident_bytes()
     }
 
-    /// Drops segments of ids that are stored until there is room for `bytes` more. Those that the
-    /// next record has used stay.
-    fn make_room_for_ids(&mut self, bytes: usize) {
-        let Some(target_bytes) = self.id_memory.target_bytes_if_exceeded(bytes) else {
+    /// Drops segments of ids that are stored until there is room for `needed_bytes` more. Those
+    /// that the next record has used stay.
+    fn make_room_for_ids(&mut self, needed_bytes: usize) {
+        let Some(target_bytes) = self.id_memory.target_bytes_if_exceeded(needed_bytes) else {
             return;
         };
         let eviction = self.symbols.evict_id_segments(
             self.id_memory.resident_bytes(),
             target_bytes,
             self.progress.next_offset,
-            self.generation,
+            self.commit_number,
         );
         self.counts.evicted_id_segments += eviction.evicted_segments;
-        self.id_memory.record_evicted(&eviction, bytes);
+        self.id_memory.record_evicted(&eviction, needed_bytes);
     }
 
     /// Applies one record. Returns `false` if data has to be loaded first.
     fn apply_record_unless_blocked(&mut self, record: &Record) -> bool {
         let decoded = TradesTopicRecord::decode(&record.value);
         if matches!(decoded, Ok(TradesTopicRecord::LeftOut(_)))
-            && !self.left_out_barrier.is_committed
+            && !self.commit_before_left_out_notice.is_committed
         {
-            self.left_out_barrier.waits_for_commit = true;
+            self.commit_before_left_out_notice.waits_for_commit = true;
             return false;
         }
         if let Ok(TradesTopicRecord::Refold(refold)) = &decoded {
@@ -270,7 +273,7 @@ impl FoldCore {
             // committed meanwhile.
             let requests =
                 self.symbols
-                    .load_requests_for_refold(&record.key, refold, self.generation);
+                    .load_requests_for_refold(&record.key, refold, self.commit_number);
             if self.pending_loads.block_next_record_if_missing(requests) {
                 return false;
             }
@@ -279,15 +282,15 @@ impl FoldCore {
         let at = self.applied_at(record.offset);
         self.symbols.close_due_windows(at);
         let is_left_out = |left_out: &mut RecordToLeaveOut| left_out.offset == record.offset;
-        if let Some(left_out) = self.left_out.take_if(is_left_out) {
+        if let Some(left_out) = self.record_to_leave_out.take_if(is_left_out) {
             match &decoded {
                 Ok(TradesTopicRecord::Refold(refold)) => {
-                    self.symbols.leave_out_refold(&record.key, refold);
+                    self.symbols.clear_mark_of_left_out_refold(&record.key, refold);
                 }
                 Ok(TradesTopicRecord::Trade(trade)) if left_out.closes_windows => {
                     let time_ns = trade.time_ns;
                     self.symbols
-                        .close_windows_before_trade(&record.key, time_ns, at);
+                        .advance_watermark_for_uncounted_trade(&record.key, time_ns, at);
                 }
                 _ => {}
             }
@@ -306,7 +309,7 @@ impl FoldCore {
         };
         let is_applied = application.apply(decoded) == RecordOutcome::Applied;
         if is_applied {
-            self.left_out_barrier.is_committed = false;
+            self.commit_before_left_out_notice.is_committed = false;
             self.progress.next_offset = record.offset + 1;
         }
         is_applied
@@ -317,7 +320,7 @@ impl FoldCore {
             epoch: self.progress.epoch,
             offset,
         };
-        AppliedAt::new(position, self.progress.append_time_ns, self.generation)
+        AppliedAt::new(position, self.progress.append_time_ns, self.commit_number)
     }
 
     /// Returns the settings of an instrument's venue, if the instrument is known.
@@ -352,7 +355,7 @@ impl FoldCore {
     }
 
     /// Takes the bars that changed since the last call, one update for each instrument.
-    pub fn take_updates(&mut self) -> Vec<BarUpdate> {
+    pub fn take_updates(&mut self) -> Vec<InstrumentBarUpdate> {
         let at = self.applied_at(self.progress.next_offset);
         self.symbols.take_updates(at)
     }
@@ -393,7 +396,7 @@ impl FoldCore {
     ) -> PartitionTransaction {
         self.progress.updates_position = earliest_next_update_position;
         let mut transaction = PartitionTransaction::empty(expected, self.progress);
-        transaction.excluded_ranges = self.rejections.take_excluded();
+        transaction.excluded_ranges = self.rejections.take_excluded_trades();
         transaction.excluded_amendments = self.rejections.take_excluded_amendments();
         let at = self.applied_at(self.progress.next_offset);
         self.symbols.flush(&mut transaction, at);
@@ -402,11 +405,11 @@ impl FoldCore {
 
     /// Records that what the last flush wrote is stored, so that it can leave memory.
     pub fn record_commit_and_evict_unused(&mut self) {
-        self.generation += 1;
-        if self.generation.is_multiple_of(SWEEP_COMMITS)
-            && self.evict_and_count_remaining(self.generation - KEPT_COMMITS) > MAX_UNUSED
+        self.commit_number += 1;
+        if self.commit_number.is_multiple_of(SWEEP_COMMITS)
+            && self.evict_and_count_remaining(self.commit_number - KEPT_COMMITS) > MAX_UNUSED
         {
-            self.evict_and_count_remaining(self.generation - 1);
+            self.evict_and_count_remaining(self.commit_number - 1);
         }
         self.id_memory
             .record_counted(self.symbols.id_resident_bytes());
@@ -415,11 +418,11 @@ impl FoldCore {
         self.id_memory.record_awaited_commit();
     }
 
-    /// Drops what was not used since the generation `before_generation`. Returns how much is left.
-    fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
+    /// Drops what was not used since the commit `before_commit_number`. Returns how much is left.
+    fn evict_and_count_remaining(&mut self, before_commit_number: u64) -> usize {
         let at = self.applied_at(self.progress.next_offset);
         self.symbols
-            .evict_and_count_remaining(before_generation, at)
+            .evict_and_count_remaining(before_commit_number, at)
     }
 }
 

@@ -24,7 +24,7 @@ mod metrics;
 mod worker;
 
 pub use crate::core::{
-    BarUpdate, FoldCore, FoldCounts, IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData,
+    InstrumentBarUpdate, FoldCore, FoldCounts, IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData,
     RefoldRequest,
 };
 pub use error::WorkerError;

@@ -49,7 +49,7 @@ pub(crate) async fn list_bars<B: Backend>(
             .collect(),
         next_cursor: bar_page
             .next_ns
-            .map(|start_ns| request.query.encode_cursor(&start_ns)),
+            .map(|start_ns| request.cursor_codec.encode_cursor(&start_ns)),
     };
     Ok(json_response(StatusCode::OK, &page))
 }

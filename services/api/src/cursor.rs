@@ -51,17 +51,17 @@ pub(crate) trait CursorPosition: DeserializeOwned {
     fn is_plausible(&self) -> bool;
 }
 
-/// A query of a list, whose cursors continue its pages alone: in the answer to another query a
-/// position would skip elements or repeat them.
+/// Encodes and decodes the cursors of one query of a list. They continue the pages of that query
+/// alone: in the answer to another query a position would skip elements or repeat them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct ListQuery {
+pub(crate) struct CursorCodec {
     kind: CursorKind,
     digest: [u8; DIGEST_BYTES],
 }
 
-impl ListQuery {
-    /// Returns the query of a list. `subject` is what the path names, in its one form: an
-    /// instrument, a venue, or nothing.
+impl CursorCodec {
+    /// Returns the codec of the cursors of a query. `subject` is what the path names, in its one
+    /// form: an instrument, a venue, or nothing.
     pub(crate) fn new(kind: CursorKind, subject: &str, params: &QueryParams) -> Self {
         let mut hasher = blake3::Hasher::new();
         let mut add = |text: &str| {
@@ -159,14 +159,14 @@ mod tests {
         }
     }
 
-    fn query(kind: CursorKind, subject: &str, query: &str) -> ListQuery {
+    fn query(kind: CursorKind, subject: &str, query: &str) -> CursorCodec {
         let uri = format!("/list?{query}").parse().unwrap();
         let accepted = ["start", "end", "limit", "cursor"];
         let params = QueryParams::read(&uri, &accepted).unwrap();
-        ListQuery::new(kind, subject, &params)
+        CursorCodec::new(kind, subject, &params)
     }
 
-    fn trades() -> ListQuery {
+    fn trades() -> CursorCodec {
         query(CursorKind::Trades, "v:S", "")
     }
 

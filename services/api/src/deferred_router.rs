@@ -19,7 +19,7 @@ pub struct DeferredRouter {
 
 impl DeferredRouter {
     /// Serves all further requests with `router`. Only the first call has an effect.
-    pub fn set_router(&self, router: Router) {
+    pub fn set_router_once(&self, router: Router) {
         let _ = self.router.set(router);
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         assert!(status == 503 && body.contains("/readyz"), "{body}");
 
         let whole = Router::new().route("/api/v1/symbols", get(|| async { "all" }));
-        deferred.set_router(whole);
+        deferred.set_router_once(whole);
         assert_eq!(
             get_path(&router, "/api/v1/symbols").await,
             (200, "all".to_owned())

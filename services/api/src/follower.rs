@@ -122,7 +122,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
     }
 
     /// Requires that settings are read again, if this partition announces them.
-    fn require_reads_of_settings(&self) {
+    fn require_reads_if_settings_partition(&self) {
         if self.partition == SETTINGS_PARTITION {
             self.settings.require_reads();
         }
@@ -162,7 +162,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         self.hub
             .clear_partition_and_restart_at(self.partition, next_offset);
         // Those that were announced before are in the store.
-        self.require_reads_of_settings();
+        self.require_reads_if_settings_partition();
         let state = FollowProgress {
             next_offset,
             ready_at: bounds.end,
@@ -264,7 +264,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
             .is_some_and(|offset| stored_offset >= Some(offset))
         {
             state.missed_before = None;
-            self.require_reads_of_settings();
+            self.require_reads_if_settings_partition();
             self.hub.require_snapshots(self.partition);
         }
     }
@@ -363,7 +363,7 @@ impl<B: Backend> BarUpdatesFollower<B> {
         self.health.not_ready(reason);
         self.hub
             .clear_partition_and_restart_at(self.partition, offset);
-        self.require_reads_of_settings();
+        self.require_reads_if_settings_partition();
         state.next_offset = offset;
         state.missed_before = Some(offset);
     }

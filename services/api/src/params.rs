@@ -6,11 +6,11 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use market::{DAY_NS, Symbol, normalize_symbol};
+use market::{DAY_NS, Symbol, normalize_symbol_to_nfc};
 use serde::de::DeserializeOwned;
 
 use crate::problem::{ErrorCode, Problem};
-use crate::venue_name::{NamedInstrument, NamedVenue};
+use crate::venue_name::{ClientInstrumentName, ClientVenueName};
 
 /// The number of elements of a page unless the query says otherwise.
 const DEFAULT_LIMIT: u32 = 500;
@@ -111,7 +111,7 @@ impl QueryParams {
         let text = self
             .text(name)
             .ok_or_else(|| problem(format!("{name} is missing")))?;
-        parse_time_of_any_unit(text).map_err(problem)
+        parse_time_without_unit_check(text).map_err(problem)
     }
 
     /// Returns the greatest number of elements of the page.
@@ -121,7 +121,7 @@ impl QueryParams {
         };
         let limit = text.parse().ok();
         limit
-            .filter(|_| is_integer(text))
+            .filter(|_| is_unsigned_integer(text))
             .filter(|limit| (1..=MAX_LIMIT).contains(limit))
             .ok_or_else(|| {
                 let text: String = text.chars().take(32).collect();
@@ -160,19 +160,19 @@ where
 }
 
 /// Parses a venue of a path or a query.
-pub(crate) fn parse_venue(text: &str) -> Result<NamedVenue, Problem> {
+pub(crate) fn parse_venue(text: &str) -> Result<ClientVenueName, Problem> {
     parse_parameter("venue", text, ACCEPTED_VENUES)
 }
 
 /// Parses a symbol of a path or a query.
 pub(crate) fn parse_symbol(text: &str) -> Result<Symbol, Problem> {
-    parse_parameter("symbol", &normalize_symbol(text), ACCEPTED_SYMBOLS)
+    parse_parameter("symbol", &normalize_symbol_to_nfc(text), ACCEPTED_SYMBOLS)
 }
 
 /// Parses the instrument of a path, which is a venue and a symbol.
-pub(crate) fn parse_instrument(path: &(String, String)) -> Result<NamedInstrument, Problem> {
+pub(crate) fn parse_instrument(path: &(String, String)) -> Result<ClientInstrumentName, Problem> {
     let (venue, symbol) = path;
-    Ok(NamedInstrument {
+    Ok(ClientInstrumentName {
         venue: parse_venue(venue)?,
         symbol: parse_symbol(symbol)?,
     })
@@ -181,20 +181,20 @@ pub(crate) fn parse_instrument(path: &(String, String)) -> Result<NamedInstrumen
 /// Parses a time, RFC 3339 or integer nanoseconds, into UTC nanoseconds. An integer that is
 /// plausible in another unit is refused, because the answer would be empty or of another period.
 pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
-    let time_ns = parse_time_of_any_unit(text)?;
-    match market::describe_plausible_unit(time_ns).filter(|_| is_integer(text)) {
+    let time_ns = parse_time_without_unit_check(text)?;
+    match market::describe_plausible_unit(time_ns).filter(|_| is_unsigned_integer(text)) {
         Some(unit) => Err(format!("integers are nanoseconds since 1970, and {unit}")),
         None => Ok(time_ns),
     }
 }
 
-fn is_integer(text: &str) -> bool {
+fn is_unsigned_integer(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Parses a time as [`parse_time`] does, but accepts every integer.
-fn parse_time_of_any_unit(text: &str) -> Result<i64, String> {
-    let time_ns = match is_integer(text) {
+/// Parses a time as [`parse_time`] does, but accepts integers that are plausible in another unit.
+fn parse_time_without_unit_check(text: &str) -> Result<i64, String> {
+    let time_ns = match is_unsigned_integer(text) {
         true => text.parse().unwrap_or(i64::MAX),
         false => market::parse_time(text).map_err(|error| match text.contains(' ') {
             true => format!("{error} (a + in a query is written %2B)"),

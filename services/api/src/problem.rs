@@ -100,7 +100,7 @@ impl Problem {
     }
 
     /// Returns the problem of a failed server. The reason is logged and not sent to the client.
-    pub(crate) fn internal_error(reason: &dyn std::fmt::Display) -> Self {
+    pub(crate) fn log_internal_error(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "request failed");
         Self::new(
             ErrorCode::Internal,
@@ -143,7 +143,7 @@ impl From<StoreError> for Problem {
         }
         Self {
             store_damage: StoreDamage::from_error(&error),
-            ..Self::internal_error(&error)
+            ..Self::log_internal_error(&error)
         }
     }
 }
@@ -186,7 +186,7 @@ impl From<IngestError> for Problem {
                 "the process is stopping; try again shortly, or send the request to another",
             ),
             _ if is_transient => Self::new(ErrorCode::Busy, error.to_string()),
-            error => Self::internal_error(&error),
+            error => Self::log_internal_error(&error),
         }
     }
 }

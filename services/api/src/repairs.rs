@@ -66,7 +66,7 @@ async fn load_changeability_of_hours<B: Backend>(
     };
     let ticks = state
         .ticks
-        .hours_with_max_tick_counts(instrument, start_ns, request.end_ns)
+        .hours_with_tick_count_upper_bounds(instrument, start_ns, request.end_ns)
         .await?;
     let mut hours: BTreeMap<_, _> = ticks
         .iter()

@@ -49,10 +49,10 @@ pub fn router<B: Backend>(state: ApiState<B>) -> Router {
         .route("/api/v1/venues", get(venues::list_venues))
         .route(
             "/api/v1/venues/{venue}/settings",
-            get(venues::get_settings).put(venues::put_settings),
+            get(venues::get_venue_settings).put(venues::put_venue_settings),
         )
         .route("/api/v1/venues/{venue}/retire", post(venues::retire_venue))
-        .route("/api/v1/venues/{venue}/gaps", get(venues::list_gaps))
+        .route("/api/v1/venues/{venue}/gaps", get(venues::list_venue_gaps))
         .route("/api/v1/stream", get(stream::open_stream))
         .route("/api/v1/version", get(operations::get_version))
         .merge(probes.routes())
@@ -99,7 +99,7 @@ fn panic_response(panic: Box<dyn Any + Send>) -> Response {
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied());
-    Problem::internal_error(&text.unwrap_or("a panic without a text")).into_response()
+    Problem::log_internal_error(&text.unwrap_or("a panic without a text")).into_response()
 }
 
 async fn endpoint_not_found(uri: Uri) -> Problem {

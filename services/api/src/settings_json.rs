@@ -32,8 +32,8 @@ pub(crate) fn parse_settings_change(body: &[u8]) -> Result<SettingsChange, Probl
         scheme: parse_text_member(&object, 0, "contiguous, unique or none")?,
         scope: parse_text_member(&object, 1, "symbol, day, exchange or file")?,
         ties: parse_text_member(&object, 5, "id or log")?,
-        lateness_ns: duration_member(&object, 2)?,
-        idle_ns: duration_member(&object, 3)?,
+        lateness_ns: duration_member_ns(&object, 2)?,
+        idle_ns: duration_member_ns(&object, 3)?,
         nonpositive_prices: boolean_member(&object, 4)?,
         old_times: boolean_member(&object, 6)?,
         retired: None,
@@ -79,7 +79,7 @@ fn parse_text_member<T: std::str::FromStr<Err = String>>(
     }
 }
 
-fn duration_member(object: &SettingsMembers<'_>, index: usize) -> Result<Option<i64>, Problem> {
+fn duration_member_ns(object: &SettingsMembers<'_>, index: usize) -> Result<Option<i64>, Problem> {
     const MAX_MS: i64 = VenueSettings::MAX_WAIT_NS / MILLISECOND_NS;
     let name = MEMBER_NAMES[index];
     let duration_ms = match object.value(index) {

@@ -1,9 +1,9 @@
 //! The live stream: one WebSocket with many channels.
 
+mod client_channel_name;
 mod connection;
 mod disconnection;
 mod generation_check;
-mod named_channel;
 mod request;
 
 use axum::extract::State;

@@ -81,7 +81,7 @@ async fn parse_trades_body(
     }
     spawn_blocking(parse)
         .await
-        .map_err(|error| Problem::internal_error(&error))?
+        .map_err(|error| Problem::log_internal_error(&error))?
 }
 
 fn submission_response(

@@ -9,7 +9,7 @@ use schemas::api::{PageJson, SymbolJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, SymbolQuery, SymbolRow};
 
-use crate::cursor::{CursorKind, CursorPosition, ListQuery};
+use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
 use crate::json_response::json_response;
 use crate::params::{QueryParams, parse_venue};
 use crate::problem::Problem;
@@ -33,8 +33,8 @@ pub(crate) async fn list_symbols<B: Backend>(
 ) -> Result<Response, Problem> {
     let params = QueryParams::read(&uri, &["venue", "limit", "cursor"])?;
     let limit = params.limit()?;
-    let list_query = ListQuery::new(CursorKind::Symbols, "", &params);
-    let after: Option<LastSymbolOfPage> = list_query.cursor(&params)?;
+    let cursor_codec = CursorCodec::new(CursorKind::Symbols, "", &params);
+    let after: Option<LastSymbolOfPage> = cursor_codec.cursor(&params)?;
     let venue = params.text("venue").map(parse_venue).transpose()?;
     let venue = match venue {
         Some(named) => Some(state.resolve_venue(&named).await?),
@@ -62,7 +62,7 @@ pub(crate) async fn list_symbols<B: Backend>(
         named = Some((venue, name));
     }
     let page = PageJson {
-        next_cursor: last.map(|row| list_query.encode_cursor(&row.instrument.key())),
+        next_cursor: last.map(|row| cursor_codec.encode_cursor(&row.instrument.key())),
         data,
     };
     Ok(json_response(StatusCode::OK, &page))

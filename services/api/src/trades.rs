@@ -48,7 +48,7 @@ pub(crate) async fn list_trades<B: Backend>(
     let page = PageJson {
         next_cursor: last.map(|tick| {
             request
-                .query
+                .cursor_codec
                 .encode_cursor(&LastTradeOfPage::from_tick(tick))
         }),
         data: found

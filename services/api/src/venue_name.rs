@@ -13,7 +13,7 @@ use crate::state::ApiParts;
 /// A venue as a client names it: by a name, which means the generation in use, or by a name and the
 /// number of a generation, such as `binance@1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedVenue {
+pub(crate) struct ClientVenueName {
     /// The named generation, or the first if none is named.
     venue: Venue,
     names_generation: bool,
@@ -21,24 +21,24 @@ pub(crate) struct NamedVenue {
 
 /// A symbol at a venue as a client names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedInstrument {
-    pub(crate) venue: NamedVenue,
+pub(crate) struct ClientInstrumentName {
+    pub(crate) venue: ClientVenueName,
     pub(crate) symbol: Symbol,
 }
 
-impl NamedVenue {
+impl ClientVenueName {
     /// Returns whether the venue is named without a generation, so that what it means may change.
     pub(crate) const fn means_generation_in_use(&self) -> bool {
         !self.names_generation
     }
 
     /// Returns the named generation, or the first if none is named.
-    pub(crate) const fn venue(&self) -> &Venue {
+    pub(crate) const fn named_or_first_generation(&self) -> &Venue {
         &self.venue
     }
 }
 
-impl fmt::Display for NamedVenue {
+impl fmt::Display for ClientVenueName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.names_generation {
             true => out.write_str(&public_venue_name(&self.venue, true)),
@@ -47,7 +47,7 @@ impl fmt::Display for NamedVenue {
     }
 }
 
-impl FromStr for NamedVenue {
+impl FromStr for ClientVenueName {
     type Err = TextError;
 
     fn from_str(text: &str) -> Result<Self, TextError> {
@@ -66,7 +66,7 @@ impl FromStr for NamedVenue {
 
 impl<B: Backend> ApiParts<B> {
     /// Returns the venue that a client means.
-    pub(crate) async fn resolve_venue(&self, named: &NamedVenue) -> Result<Venue, IngestError> {
+    pub(crate) async fn resolve_venue(&self, named: &ClientVenueName) -> Result<Venue, IngestError> {
         match named.names_generation {
             true => Ok(named.venue.clone()),
             false => self.producer.venue_in_use(&named.venue).await,
@@ -76,7 +76,7 @@ impl<B: Backend> ApiParts<B> {
     /// Returns the instrument that a client means.
     pub(crate) async fn resolve_instrument(
         &self,
-        named: &NamedInstrument,
+        named: &ClientInstrumentName,
     ) -> Result<Instrument, IngestError> {
         let venue = self.resolve_venue(&named.venue).await?;
         Ok(Instrument::new(&venue, &named.symbol))
@@ -96,12 +96,12 @@ mod tests {
 
     #[test]
     fn a_name_alone_means_the_generation_in_use() {
-        let parse = |text: &str| text.parse::<NamedVenue>();
+        let parse = |text: &str| text.parse::<ClientVenueName>();
         for (text, venue, names_generation) in
             [("v", "v", false), ("v@1", "v", true), ("v@2", "v@2", true)]
         {
             let venue = venue.parse().unwrap();
-            let expected = NamedVenue {
+            let expected = ClientVenueName {
                 venue,
                 names_generation,
             };

@@ -8,10 +8,10 @@ use axum::http::{StatusCode, Uri};
 use axum::response::Response;
 use backend::Backend;
 use market::{IdScheme, Venue};
-use schemas::api::{PageJson, RetiredVenueJson, VenueSettingsJson};
+use schemas::api::{PageJson, RetirementResponseJson, VenueSettingsJson};
 use store::BarReader;
 
-use self::gaps::{ListGapsRequest, gap_page};
+use self::gaps::{ListVenueGapsRequest, venue_gaps_page};
 use crate::body::read_body;
 use crate::json_response::json_response;
 use crate::params::{PathSegments, QueryParams, parse_venue};
@@ -35,7 +35,7 @@ pub(crate) async fn list_venues<B: Backend>(
 }
 
 /// `GET /api/v1/venues/{venue}/settings`.
-pub(crate) async fn get_settings<B: Backend>(
+pub(crate) async fn get_venue_settings<B: Backend>(
     State(state): State<ApiState<B>>,
     PathSegments(path): PathSegments<String>,
     uri: Uri,
@@ -52,7 +52,7 @@ pub(crate) async fn get_settings<B: Backend>(
 
 /// `PUT /api/v1/venues/{venue}/settings`. Responds once every partition of the log holds the
 /// settings.
-pub(crate) async fn put_settings<B: Backend>(
+pub(crate) async fn put_venue_settings<B: Backend>(
     State(state): State<ApiState<B>>,
     PathSegments(path): PathSegments<String>,
     request: Request,
@@ -96,8 +96,11 @@ pub(crate) async fn retire_venue<B: Backend>(
     let mut permit = state.body_budget().empty_permit();
     let body: Bytes = read_body(request, &mut permit, &state.clock).await?;
     let generation = parse_generation(&body)?;
-    let next = state.producer.retire(named.venue(), generation).await?;
-    let json = RetiredVenueJson {
+    let next = state
+        .producer
+        .retire_and_return_next_generation(named.named_or_first_generation(), generation)
+        .await?;
+    let json = RetirementResponseJson {
         retired: format!("{}@{generation}", next.base_name()),
         venue: next.base_name().to_owned(),
         generation: next.generation(),
@@ -106,13 +109,13 @@ pub(crate) async fn retire_venue<B: Backend>(
 }
 
 /// `GET /api/v1/venues/{venue}/gaps`: the numbers that are missing between the venue's ids.
-pub(crate) async fn list_gaps<B: Backend>(
+pub(crate) async fn list_venue_gaps<B: Backend>(
     State(state): State<ApiState<B>>,
     PathSegments(path): PathSegments<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let venue = state.resolve_venue(&parse_venue(&path)?).await?;
-    let request = ListGapsRequest::read(venue, &uri)?;
+    let request = ListVenueGapsRequest::read(venue, &uri)?;
     let settings = state
         .producer
         .settings_declared_everywhere(&request.venue)
@@ -127,7 +130,7 @@ pub(crate) async fn list_gaps<B: Backend>(
             .with_field("venue")
             .with_accepted("a venue of id_scheme contiguous"));
     }
-    let page = gap_page(&state.bars, &request).await?;
+    let page = venue_gaps_page(&state.bars, &request).await?;
     Ok(json_response(StatusCode::OK, &page))
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct BenchArgs {
 ///
 /// # Errors
 /// If the program cannot be started.
-pub(crate) fn run(arguments: &BenchArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn replace_process_with_bench(arguments: &BenchArgs) -> anyhow::Result<ExitCode> {
     let own = std::env::current_exe().context("cannot find the folder of this program")?;
     let program = own.with_file_name(PROGRAM);
     let error = Command::new(&program).args(&arguments.arguments).exec();

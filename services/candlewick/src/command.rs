@@ -74,7 +74,7 @@ pub fn main() -> ExitCode {
         Command::Repair(arguments) => crate::repair::run(&arguments),
         Command::DeadLetters(arguments) => dead_letters::run(arguments),
         Command::Topics(arguments) => crate::topics::run(arguments),
-        Command::Bench(arguments) => crate::bench::run(&arguments),
+        Command::Bench(arguments) => crate::bench::replace_process_with_bench(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("candlewick: {error:#}");

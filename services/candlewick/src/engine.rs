@@ -14,7 +14,7 @@ use clock::{Clock, SystemClock};
 use connect::DataFolder;
 use eventlog::{EmbeddedLog, Log, MemoryLog};
 use host::{Health, MetricsHandle, ShutdownStage, Supervisor};
-use ingest::NameLimits;
+use ingest::VenueAndSymbolLimits;
 use store::{MemoryNewestPriceStore, SqliteBarStore, SqliteTickStore};
 use tokio::net::TcpListener;
 
@@ -47,7 +47,7 @@ impl Backend for EmbeddedBackend {
 /// What bounds the memory of a process that holds every role.
 pub(crate) struct EngineOptions {
     /// How many venues and symbols there may be.
-    pub(crate) limits: NameLimits,
+    pub(crate) limits: VenueAndSymbolLimits,
     /// The memory for ids, which the partitions share.
     pub(crate) id_memory: IdMemoryBudget,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::{Arg, Args, Command, CommandFactory};
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 
 use crate::cluster::{AggregatorArgs, ApiArgs, ArchiverArgs, MigrateArgs};
 use crate::command::Arguments;
@@ -39,19 +39,19 @@ fn defaults_shown_in_help(arg: &Arg) -> BTreeSet<String> {
     defaults
 }
 
-fn flag_text(arg: &Arg) -> String {
+fn long_flag(arg: &Arg) -> String {
     format!("--{}", arg.get_long().unwrap_or_default())
 }
 
 /// Reads the settings of a subcommand from flags alone, and returns them as text.
 fn read_settings_from_flags<A: Args>(
     flags: &[&str],
-    read: impl Fn(A, &mut ConfigReader) -> String,
-) -> (String, ConfigReader) {
+    read: impl Fn(A, &mut ErrorCollectingConfigReader) -> String,
+) -> (String, ErrorCollectingConfigReader) {
     let command = A::augment_args(Command::new("test"));
     let flags = std::iter::once(&"test").chain(flags);
     let matches = command.try_get_matches_from(flags).unwrap();
-    let mut reader = ConfigReader::default();
+    let mut reader = ErrorCollectingConfigReader::default();
     let settings = read(A::from_arg_matches(&matches).unwrap(), &mut reader);
     (settings, reader)
 }
@@ -60,13 +60,13 @@ fn read_settings_from_flags<A: Args>(
 /// changes nothing, and every default is shown. Returns the flags with their defaults.
 fn check_defaults_of_subcommand<A: Args>(
     required: &[&str],
-    read: impl Fn(A, &mut ConfigReader) -> String,
+    read: impl Fn(A, &mut ErrorCollectingConfigReader) -> String,
 ) -> BTreeSet<(String, String)> {
     let (in_force, reader) = read_settings_from_flags(required, &read);
     let mut shown = BTreeSet::new();
     for arg in A::augment_args(Command::new("test")).get_arguments() {
         for default in defaults_shown_in_help(arg) {
-            let flag = flag_text(arg);
+            let flag = long_flag(arg);
             let flags = [required, &[flag.as_str(), default.as_str()]].concat();
             let (settings, reader) = read_settings_from_flags(&flags, &read);
             assert_eq!(settings, in_force, "{flag} [default: {default}]");
@@ -89,19 +89,19 @@ fn check_defaults_of_subcommand<A: Args>(
 /// Returns every flag of these subcommands that has a default, with the default.
 fn check_defaults_of_all_flags() -> BTreeSet<(String, String)> {
     let standalone = check_defaults_of_subcommand(&[], |args: StandaloneArgs, reader| {
-        format!("{:?}", args.read_from(reader))
+        format!("{:?}", args.read_and_collect_errors(reader))
     });
     let aggregator = check_defaults_of_subcommand(&SERVERS, |args: AggregatorArgs, reader| {
-        format!("{:?}", args.read_from(reader))
+        format!("{:?}", args.read_and_collect_errors(reader))
     });
     let archiver = check_defaults_of_subcommand(&SERVERS, |args: ArchiverArgs, reader| {
-        format!("{:?}", args.read_from(reader))
+        format!("{:?}", args.read_and_collect_errors(reader))
     });
     let api = check_defaults_of_subcommand(&SERVERS, |args: ApiArgs, reader| {
-        format!("{:?}", args.read_from(reader))
+        format!("{:?}", args.read_and_collect_errors(reader))
     });
     let migrate = check_defaults_of_subcommand(&SERVERS, |args: MigrateArgs, reader| {
-        format!("{:?}", args.read_from(reader))
+        format!("{:?}", args.read_and_collect_errors(reader))
     });
     [standalone, aggregator, archiver, api, migrate]
         .into_iter()
@@ -131,7 +131,7 @@ fn every_default_that_help_shows_is_the_value_in_force() {
     while let Some(command) = commands.pop() {
         commands.extend(command.get_subcommands().cloned());
         for arg in command.get_arguments() {
-            let flag = flag_text(arg);
+            let flag = long_flag(arg);
             let name = command.get_name();
             if DESCRIBED.contains(&(name, &flag)) {
                 continue;

@@ -34,10 +34,10 @@ pub(crate) struct RepairArgs {
     #[arg(long)]
     symbol: Symbol,
     /// The first minute, such as 2013-10-08T13:30:00Z
-    #[arg(long, value_name = "TIME", value_parser = parse_minute)]
+    #[arg(long, value_name = "TIME", value_parser = parse_whole_minute_ns)]
     start: i64,
     /// The end of the last minute
-    #[arg(long, value_name = "TIME", value_parser = parse_minute)]
+    #[arg(long, value_name = "TIME", value_parser = parse_whole_minute_ns)]
     end: i64,
     /// Replace a bar even if its stored trades are fewer or more than it has counted
     #[arg(long)]
@@ -91,7 +91,7 @@ fn split_range(start_ns: i64, end_ns: i64) -> impl Iterator<Item = (i64, i64)> {
         .map(move |start| (start, start.saturating_add(LONGEST_RANGE_NS).min(end_ns)))
 }
 
-fn parse_minute(text: &str) -> Result<i64, String> {
+fn parse_whole_minute_ns(text: &str) -> Result<i64, String> {
     let time_ns = parse_time(text).map_err(|error| error.to_string())?;
     match time_ns >= 0 && time_ns % MINUTE_NS == 0 {
         true => Ok(time_ns),
@@ -101,7 +101,7 @@ fn parse_minute(text: &str) -> Result<i64, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_RANGE_NS, parse_minute, split_range};
+    use super::{LONGEST_RANGE_NS, parse_whole_minute_ns, split_range};
 
     #[test]
     fn a_long_range_is_split() {
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn times_are_whole_minutes() {
-        assert!(parse_minute("2013-10-08T13:30:00Z").is_ok());
+        assert!(parse_whole_minute_ns("2013-10-08T13:30:00Z").is_ok());
         for text in ["2013-10-08T13:30:01Z", "1969-12-31T23:59:00Z", "noon"] {
-            assert!(parse_minute(text).is_err(), "{text}");
+            assert!(parse_whole_minute_ns(text).is_err(), "{text}");
         }
     }
 }

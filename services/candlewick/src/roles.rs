@@ -14,5 +14,5 @@ pub(crate) use self::aggregator::WorkerFactory;
 pub(crate) use self::api::{ApiServices, BackendProducer, new_producer};
 pub(crate) use self::archiver::ArchiverFactory;
 pub(crate) use self::follower::FollowerFactory;
-pub(crate) use self::name_limits::NameLimitArgs;
+pub(crate) use self::name_limits::VenueAndSymbolLimitArgs;
 pub(crate) use self::retention::RetentionTask;

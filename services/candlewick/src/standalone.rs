@@ -35,7 +35,7 @@ async fn serve_until_signal(config: StandaloneConfig) -> anyhow::Result<host::Sh
     let metrics = install_metrics()?;
     let listener = bind_listener(config.listen).await?;
     let address = listener.local_addr()?;
-    let folder = DataFolder::open(&config.data, config.folder, SystemClock).await?;
+    let folder = DataFolder::open_or_create(&config.data, config.folder, SystemClock).await?;
     let health = Health::default();
     let mut supervisor = Supervisor::new(SystemClock, health.clone());
     let options = EngineOptions {

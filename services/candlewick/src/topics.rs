@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use clock::SystemClock;
-use host::{Align, ConfigReader, TextTable};
+use host::{Align, ErrorCollectingConfigReader, TextTable};
 use kafka::{KafkaClient, KafkaConfig, TopicDrift, TopicDriftAction, TopicSpec, plan_topics};
 
 use connect::{
@@ -80,18 +80,18 @@ pub(crate) fn run(arguments: TopicsArgs) -> anyhow::Result<ExitCode> {
             let (config, names) = read_config(&arguments).map_err(host::StartupError::from)?;
             runtime.block_on(apply_topics(&arguments, &config, &names))
         }
-        TopicsCommand::Bind(arguments) => runtime.block_on(bind_topics(arguments)),
+        TopicsCommand::Bind(arguments) => runtime.block_on(bind_trades_topic(arguments)),
     }
 }
 
 /// Binds the topic `trades` to a database, and prints what it was bound to.
-async fn bind_topics(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
+async fn bind_trades_topic(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
     let read = || {
-        let mut reader = ConfigReader::load(arguments.config.as_deref())?;
+        let mut reader = ErrorCollectingConfigReader::load(arguments.config.as_deref())?;
         ignore_server_sections_except(&mut reader, &["kafka", "timescaledb"]);
         let config = arguments.kafka.read(&mut reader);
         let names = arguments.names.read(&mut reader);
-        let timescaledb = arguments.timescaledb.read(&mut reader);
+        let timescaledb = arguments.timescaledb.read_required(&mut reader);
         reader.finish_with(timescaledb.map(|timescaledb| (config, names, timescaledb)))
     };
     let (config, names, timescaledb) = read().map_err(host::StartupError::from)?;
@@ -113,7 +113,7 @@ async fn bind_topics(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode> {
 fn read_config(
     arguments: &ApplyTopicsArgs,
 ) -> Result<(KafkaConfig, TopicNames), host::ConfigErrors> {
-    let mut reader = ConfigReader::load(arguments.config.as_deref())?;
+    let mut reader = ErrorCollectingConfigReader::load(arguments.config.as_deref())?;
     ignore_server_sections_except(&mut reader, &["kafka"]);
     let config = arguments.kafka.clone().read(&mut reader);
     let names = arguments.names.clone().read(&mut reader);

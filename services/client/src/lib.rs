@@ -12,8 +12,8 @@ mod rest;
 mod stream;
 
 pub use path::path_segment;
-pub use rest::{DuplicateQuery, Method, RestClient, RestError, RestResponse};
+pub use rest::{ListDuplicatesRequest, Method, RestClient, RestError, RestResponse};
 pub use stream::{
     AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest, SocketError, StreamClientState,
-    StreamEncoding, StreamPosition, StreamProtocolError, StreamSocket, all_bars_request_path,
+    StreamEncoding, StreamPosition, StreamProtocolError, StreamSocket, all_bars_first_page_path,
 };

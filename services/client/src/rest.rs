@@ -1,7 +1,7 @@
 //! Requests over REST.
 
-mod duplicate_query;
 mod error;
+mod list_duplicates_request;
 mod operations;
 mod response;
 
@@ -14,8 +14,8 @@ use ureq::http::{Request, Uri};
 
 pub use ureq::http::Method;
 
-pub use self::duplicate_query::DuplicateQuery;
 pub use self::error::RestError;
+pub use self::list_duplicates_request::ListDuplicatesRequest;
 pub use self::response::RestResponse;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -8,6 +8,6 @@ mod socket;
 
 pub use self::channel::{AppliedBarChange, AppliedMessage, ChannelState, HistoryRequest};
 pub use self::error::StreamProtocolError;
-pub use self::many_channels::{StreamClientState, all_bars_request_path};
+pub use self::many_channels::{StreamClientState, all_bars_first_page_path};
 pub use self::position::StreamPosition;
 pub use self::socket::{SocketError, StreamEncoding, StreamSocket};

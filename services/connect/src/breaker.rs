@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clock::BreakerPolicy;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 
 use crate::help::show_defaults_in_help;
 
@@ -50,7 +50,7 @@ impl Default for BreakerSettings {
 
 impl BreakerArgs {
     /// Reads the section `[breaker]`; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ConfigReader) -> BreakerSettings {
+    pub fn read(self, reader: &mut ErrorCollectingConfigReader) -> BreakerSettings {
         let BreakerSettings { policy, timeout } = BreakerSettings::default();
         let mut read = |key, flag, default: NonZeroU32| reader.read_or(key, flag, default);
         let failures = read("breaker.failures", self.breaker_failures, policy.failures);

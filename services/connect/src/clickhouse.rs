@@ -1,7 +1,7 @@
 //! The server of ticks.
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 use store::ClickHouseConfig;
 
 use crate::help::show_defaults_in_help;
@@ -32,20 +32,20 @@ const URL: &str = "clickhouse.url";
 impl ClickHouseArgs {
     /// Returns the configuration, or `None` with an error collected in `reader` if there is no
     /// URL.
-    pub fn read(self, reader: &mut ConfigReader) -> Option<ClickHouseConfig> {
+    pub fn read_required(self, reader: &mut ErrorCollectingConfigReader) -> Option<ClickHouseConfig> {
         let url = reader.read_required(URL, self.clickhouse_url.clone());
         self.read_with_url(reader, url)
     }
 
     /// Returns the configuration, or `None` if there is no URL, which is no error.
-    pub fn read_optional(self, reader: &mut ConfigReader) -> Option<ClickHouseConfig> {
+    pub fn read_optional(self, reader: &mut ErrorCollectingConfigReader) -> Option<ClickHouseConfig> {
         let url = reader.read_optional(URL, self.clickhouse_url.clone());
         self.read_with_url(reader, url)
     }
 
     fn read_with_url(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
         url: Option<HttpUrl>,
     ) -> Option<ClickHouseConfig> {
         let default = ClickHouseConfig::default();

@@ -85,12 +85,12 @@ impl DataFolder {
     ///
     /// # Errors
     /// [`DataFolderError`], if it is in use, damaged, of a newer version, or cannot be written.
-    pub async fn open<C: Clock>(
+    pub async fn open_or_create<C: Clock>(
         path: &Path,
         options: DataFolderOptions,
         clock: C,
     ) -> Result<Self, DataFolderError> {
-        let (trades, dead_letters) = Self::open_logs(path, options, clock)?;
+        let (trades, dead_letters) = Self::open_or_create_logs(path, options, clock)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
         bars.bind_log(&trades.id(), trades.partitions()).await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
@@ -113,8 +113,8 @@ impl DataFolder {
     /// not exist.
     ///
     /// # Errors
-    /// As for [`DataFolder::open`].
-    pub fn open_logs<C: Clock>(
+    /// As for [`DataFolder::open_or_create`].
+    pub fn open_or_create_logs<C: Clock>(
         path: &Path,
         options: DataFolderOptions,
         clock: C,
@@ -123,7 +123,7 @@ impl DataFolder {
             path: path.to_owned(),
             source,
         })?;
-        let trades = Self::open_trades(path, options, clock.clone())?;
+        let trades = Self::open_or_create_trades(path, options, clock.clone())?;
         let options = DataFolderOptions {
             partitions: trades.partitions(),
             ..options
@@ -144,7 +144,7 @@ impl DataFolder {
     ///
     /// # Errors
     /// [`LogError`], if it is in use, damaged or of another version.
-    pub fn open_trades<C: Clock>(
+    pub fn open_or_create_trades<C: Clock>(
         path: &Path,
         options: DataFolderOptions,
         clock: C,

@@ -1,7 +1,7 @@
 //! The consumer group whose members share the partitions.
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 
 /// The flags of a member of a consumer group. The role that contains them adds the default of
 /// `--group` to the help.
@@ -28,7 +28,7 @@ pub struct ConsumerGroupSettings {
 
 impl ConsumerGroupArgs {
     /// Reads the settings of the group; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ConfigReader, default_group: &str) -> ConsumerGroupSettings {
+    pub fn read(self, reader: &mut ErrorCollectingConfigReader, default_group: &str) -> ConsumerGroupSettings {
         ConsumerGroupSettings {
             group: reader.read_or("group", self.group, default_group.to_owned()),
             instance: reader.read_optional("instance", self.instance),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use clap::Arg;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 
 /// Returns a function that adds the default of a flag to its help, as `[default: 30s]`.
 ///
 /// `read` reads the settings with a reader that has no layers. The defaults that it uses there are
 /// the ones that help prints, so a default is written once: where the setting is read. Use the
 /// function as `#[command(mut_args = show_defaults_in_help(…))]` of the type whose flags they are.
-pub fn show_defaults_in_help(read: impl FnOnce(&mut ConfigReader)) -> impl FnMut(Arg) -> Arg {
-    let mut reader = ConfigReader::default();
+pub fn show_defaults_in_help(read: impl FnOnce(&mut ErrorCollectingConfigReader)) -> impl FnMut(Arg) -> Arg {
+    let mut reader = ErrorCollectingConfigReader::default();
     read(&mut reader);
     let defaults: BTreeMap<String, String> = reader
         .defaults_by_flag()

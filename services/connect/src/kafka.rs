@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 use kafka::{KafkaConfig, KafkaSecurity, SaslMechanism, SecurityProtocol};
 
 use crate::help::show_defaults_in_help;
@@ -65,7 +65,7 @@ pub struct KafkaArgs {
 
 impl KafkaArgs {
     /// Reads the section `[kafka]`; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ConfigReader) -> KafkaConfig {
+    pub fn read(self, reader: &mut ErrorCollectingConfigReader) -> KafkaConfig {
         let default = KafkaConfig::default();
         let config = KafkaConfig {
             security: self.read_security(reader),
@@ -104,7 +104,7 @@ impl KafkaArgs {
     }
 
     /// Reads how the connection is encrypted and how this process authenticates.
-    fn read_security(&self, reader: &mut ConfigReader) -> KafkaSecurity {
+    fn read_security(&self, reader: &mut ErrorCollectingConfigReader) -> KafkaSecurity {
         let protocol = reader.parse_or(
             "kafka.security_protocol",
             self.kafka_security_protocol.clone(),

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::Args;
-use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat};
+use host::{ConfigErrors, ErrorCollectingConfigReader, LogFilter, LogFormat};
 
 use crate::help::show_defaults_in_help;
 
@@ -52,12 +52,12 @@ impl ProcessArgs {
     ///
     /// # Errors
     /// If the file cannot be read or is not TOML, or a variable is not UTF-8.
-    pub fn load_config(&self) -> Result<ConfigReader, ConfigErrors> {
-        ConfigReader::load(self.config.as_deref())
+    pub fn load_config(&self) -> Result<ErrorCollectingConfigReader, ConfigErrors> {
+        ErrorCollectingConfigReader::load(self.config.as_deref())
     }
 
     /// Reads the settings of the process; errors are collected in `reader`.
-    pub fn read(mut self, reader: &mut ConfigReader, default_port: u16) -> ProcessSettings {
+    pub fn read(mut self, reader: &mut ErrorCollectingConfigReader, default_port: u16) -> ProcessSettings {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, default_port));
         let listen = reader.read_or("listen", self.listen.take(), address);
         let probes_listen = reader.read_optional("probes_listen", self.probes_listen.take());
@@ -71,7 +71,7 @@ impl ProcessArgs {
     }
 
     /// Reads how logs are written.
-    fn read_logging(self, reader: &mut ConfigReader) -> (LogFilter, LogFormat) {
+    fn read_logging(self, reader: &mut ErrorCollectingConfigReader) -> (LogFilter, LogFormat) {
         let log = reader.read_or("log", self.log, LogFilter::default());
         let log_format = reader.read_or("log_format", self.log_format, LogFormat::default());
         (log, log_format)

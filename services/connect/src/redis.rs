@@ -1,7 +1,7 @@
 //! The server of the newest prices.
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 use store::RedisConfig;
 
 use crate::url::RedisUrl;
@@ -26,7 +26,7 @@ pub struct RedisArgs {
 
 impl RedisArgs {
     /// Returns the configuration, or `None` if there is no URL; errors are collected in `reader`.
-    pub fn read_optional(self, reader: &mut ConfigReader) -> Option<RedisConfig> {
+    pub fn read_optional(self, reader: &mut ErrorCollectingConfigReader) -> Option<RedisConfig> {
         let url: Option<RedisUrl> = reader.read_optional("redis.url", self.redis_url);
         let password_file = reader.read_optional("redis.password_file", self.redis_password_file);
         let key = "redis.sentinel_password_file";

@@ -44,8 +44,8 @@ fn read_settings(flags: &[&str]) -> Result<Settings, ConfigErrors> {
     let breaker = flags.breaker.read(&mut reader);
     let redis = flags.redis.read_optional(&mut reader);
     let kafka = flags.kafka.read(&mut reader);
-    let timescaledb = flags.timescaledb.read(&mut reader);
-    let clickhouse = flags.clickhouse.read(&mut reader);
+    let timescaledb = flags.timescaledb.read_required(&mut reader);
+    let clickhouse = flags.clickhouse.read_required(&mut reader);
     let servers = timescaledb.zip(clickhouse);
     let (timescaledb, clickhouse) = reader.finish_with(servers)?;
     Ok(Settings {

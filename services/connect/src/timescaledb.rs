@@ -1,7 +1,7 @@
 //! The database of bars.
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 use store::TimescaleConfig;
 
 use crate::help::show_defaults_in_help;
@@ -33,20 +33,20 @@ const URL: &str = "timescaledb.url";
 impl TimescaleArgs {
     /// Returns the configuration, or `None` with an error collected in `reader` if there is no
     /// URL.
-    pub fn read(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
+    pub fn read_required(self, reader: &mut ErrorCollectingConfigReader) -> Option<TimescaleConfig> {
         let url = reader.read_required(URL, self.timescaledb_url.clone());
         self.read_with_url(reader, url)
     }
 
     /// Returns the configuration, or `None` if there is no URL, which is no error.
-    pub fn read_optional(self, reader: &mut ConfigReader) -> Option<TimescaleConfig> {
+    pub fn read_optional(self, reader: &mut ErrorCollectingConfigReader) -> Option<TimescaleConfig> {
         let url = reader.read_optional(URL, self.timescaledb_url.clone());
         self.read_with_url(reader, url)
     }
 
     fn read_with_url(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
         url: Option<PostgresUrl>,
     ) -> Option<TimescaleConfig> {
         let has_url = url.is_some();

@@ -1,7 +1,7 @@
 //! The names of the topics.
 
 use clap::Args;
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 
 /// The flags of the topics.
 #[derive(Debug, Clone, Default, Args)]
@@ -24,7 +24,7 @@ const MAX_PREFIX_LENGTH: usize = 200;
 
 impl TopicPrefixArgs {
     /// Reads the prefix of the topics; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ConfigReader) -> TopicNames {
+    pub fn read(self, reader: &mut ErrorCollectingConfigReader) -> TopicNames {
         let prefix = reader.parse_or(
             "kafka.topic_prefix",
             self.kafka_topic_prefix,

@@ -20,7 +20,7 @@ macro_rules! urls {
                 }
             }
 
-            fn to_text(&self) -> String {
+            fn to_help_text(&self) -> String {
                 self.0.clone()
             }
         }
@@ -52,7 +52,7 @@ impl SettingValue for HttpUrl {
         }
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         self.0.clone()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use host::{ConfigErrors, ConfigReader};
+use host::{ConfigErrors, ErrorCollectingConfigReader};
 
 use crate::filter::DeadLetterFilter;
 use crate::location::DeadLetterLocation;
@@ -176,7 +176,7 @@ impl LogSourceArgs {
         if let Some(path) = self.data {
             return Ok(LogSource::Folder(path));
         }
-        let mut layers = ConfigReader::load(self.config.as_deref())?;
+        let mut layers = ErrorCollectingConfigReader::load(self.config.as_deref())?;
         ignore_server_sections_except(&mut layers, &["kafka"]);
         let config = self.kafka.read(&mut layers);
         let names = self.topics.read(&mut layers);

@@ -26,9 +26,9 @@ struct OffsetRun {
 }
 
 impl ForeignRecordWarnings {
-    /// Returns whether there was no foreign record.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.count == 0
+    /// Returns whether a foreign record was ever added, even if its warning was taken since.
+    pub(crate) const fn has_seen_foreign_records(&self) -> bool {
+        self.count > 0
     }
 
     /// Adds a record. Returns the warning about the offsets before it, if it does not follow them.
@@ -116,6 +116,6 @@ mod tests {
             "6 records are not dead letters",
         ];
         assert_eq!(foreign_warnings.take_remaining_warnings(), expected);
-        assert!(!foreign_warnings.is_empty());
+        assert!(foreign_warnings.has_seen_foreign_records());
     }
 }

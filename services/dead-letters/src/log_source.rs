@@ -34,7 +34,7 @@ pub(crate) fn open_folder_topics(
     if !DataFolder::exists(path) {
         bail!("{} is not a data folder", path.display());
     }
-    let opened = DataFolder::open_logs(path, DataFolderOptions::default(), SystemClock);
+    let opened = DataFolder::open_or_create_logs(path, DataFolderOptions::default(), SystemClock);
     let (trades, dead_letters) = opened.context("cannot open the data folder")?;
     Ok(DeadLettersAndTradesLogs {
         dead_letters,

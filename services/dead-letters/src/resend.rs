@@ -13,7 +13,7 @@ use self::summary::ResendSummary;
 use crate::arguments::ResendSelection;
 use crate::foreign_records::{ForeignRecordWarnings, print_warning};
 use crate::log_source::DeadLettersAndTradesLogs;
-use crate::selection::ResolvedResendSelection;
+use crate::selection::RepeatableResendSelection;
 use crate::topic_record::DeadLettersTopicRecord;
 
 /// Appends the original records to `trades` again, oldest first, once the user has confirmed it.
@@ -25,7 +25,7 @@ pub(crate) async fn resend_dead_letters<L: Log>(
 ) -> anyhow::Result<ExitCode> {
     let mut foreign_warnings = ForeignRecordWarnings::default();
     let log = &logs.dead_letters;
-    let selected = ResolvedResendSelection::find_selected(
+    let selected = RepeatableResendSelection::resolve_locations_or_bounds(
         log,
         selection,
         &mut foreign_warnings,
@@ -37,21 +37,21 @@ pub(crate) async fn resend_dead_letters<L: Log>(
     // A selected location without a dead letter is a failure. Other foreign records are not, since
     // nothing shows whether they were wanted.
     let code = match selection {
-        ResendSelection::Locations(_) if !foreign_warnings.is_empty() => ExitCode::FAILURE,
+        ResendSelection::Locations(_) if foreign_warnings.has_seen_foreign_records() => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     };
-    if summary.record_count() == 0 {
+    if summary.sendable_record_count() == 0 {
         println!("nothing to send");
         return Ok(code);
     }
-    if !is_confirmed && !ask_for_confirmation(summary.record_count())? {
+    if !is_confirmed && !ask_for_confirmation(summary.sendable_record_count())? {
         println!("nothing was sent");
         return Ok(ExitCode::FAILURE);
     }
     let mut sender = OriginalRecordBatchSender::new(&logs.trades);
     let outcome = send_selected_records(logs, &selected, &mut sender).await;
     if let Err(error) = outcome {
-        let (sent, count) = (sender.sent_count(), summary.record_count());
+        let (sent, count) = (sender.sent_count(), summary.sendable_record_count());
         println!("{sent} of {count} records were sent before this failed");
         return Err(error);
     }
@@ -61,7 +61,7 @@ pub(crate) async fn resend_dead_letters<L: Log>(
 
 async fn summarize_selected<L: Log>(
     logs: &DeadLettersAndTradesLogs<L>,
-    selected: &ResolvedResendSelection<'_>,
+    selected: &RepeatableResendSelection<'_>,
     foreign_warnings: &mut ForeignRecordWarnings,
 ) -> anyhow::Result<ResendSummary> {
     let mut summary = ResendSummary::default();
@@ -82,7 +82,7 @@ async fn summarize_selected<L: Log>(
 
 async fn send_selected_records<L: Log>(
     logs: &DeadLettersAndTradesLogs<L>,
-    selected: &ResolvedResendSelection<'_>,
+    selected: &RepeatableResendSelection<'_>,
     sender: &mut OriginalRecordBatchSender<'_, L>,
 ) -> anyhow::Result<()> {
     let mut reader = selected.reader(&logs.dead_letters);

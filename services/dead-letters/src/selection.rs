@@ -15,7 +15,7 @@ use crate::topic_record::{DeadLettersTopicRecord, StoredDeadLetter, read_topic_r
 /// The dead letters that are sent again. They can be read more than once, so they are not kept in
 /// memory. Every read returns the same ones, except those that the topic deletes because of their
 /// age in the meantime.
-pub(crate) enum ResolvedResendSelection<'a> {
+pub(crate) enum RepeatableResendSelection<'a> {
     /// The dead letters at these locations, oldest first.
     Locations(Vec<DeadLetterLocation>),
     /// Those that the filter selects within the bounds that the topic had at the beginning. A
@@ -29,10 +29,11 @@ pub(crate) enum SelectedLettersReader<'a, L> {
     Matching(Box<DeadLetterReader<'a, L>>, &'a DeadLetterFilter),
 }
 
-impl<'a> ResolvedResendSelection<'a> {
-    /// Looks up which dead letters are selected. Adds records at the selected locations that are
-    /// not dead letters to `foreign_warnings`.
-    pub(crate) async fn find_selected<L: Log>(
+impl<'a> RepeatableResendSelection<'a> {
+    /// Reads the dead letters at selected locations, to put them in order and to leave out repeats;
+    /// of a filter reads only the bounds of the topic. Adds records at the locations that are not
+    /// dead letters to `foreign_warnings`.
+    pub(crate) async fn resolve_locations_or_bounds<L: Log>(
         log: &L,
         selection: &'a ResendSelection,
         foreign_warnings: &mut ForeignRecordWarnings,

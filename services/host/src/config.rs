@@ -17,5 +17,5 @@ mod setting;
 mod setting_text;
 
 pub use self::error::{ConfigErrors, EXIT_USAGE};
-pub use self::reader::ConfigReader;
+pub use self::reader::ErrorCollectingConfigReader;
 pub use self::setting::{Secret, SettingValue};

@@ -6,6 +6,6 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-pub use self::dependency::DependencyHealthReporter;
+pub use self::dependency::DependencyComponent;
 pub use self::registry::{Health, HealthComponent};
 pub use self::report::{ComponentReport, HealthReport, ReadyStatus};

@@ -5,11 +5,12 @@
 //!
 //! ```no_run
 //! # use std::time::Duration;
-//! # use candlewick_host::{BuildInfo, ConfigReader, Health, LogFilter, LogFormat, MetricsHandle};
+//! # use candlewick_host::{BuildInfo, ErrorCollectingConfigReader, Health, LogFilter, LogFormat};
+//! # use candlewick_host::MetricsHandle;
 //! # use clock::SystemClock;
 //! # use candlewick_host::{ShutdownStage, StartupError, Supervisor, start_logging_with_panic_hook};
 //! # async fn script(log: Option<String>) -> Result<(), StartupError> {
-//! let mut config = ConfigReader::load(None)?;
+//! let mut config = ErrorCollectingConfigReader::load(None)?;
 //! let filter = config.read_or("log", log, LogFilter::default());
 //! let brokers = config.read_required::<Vec<String>>("kafka.brokers", None);
 //! let brokers = config.finish_with(brokers)?;
@@ -41,10 +42,10 @@ mod supervisor;
 mod table;
 mod telemetry;
 
-pub use config::{ConfigErrors, ConfigReader, EXIT_USAGE, Secret, SettingValue};
+pub use config::{ConfigErrors, ErrorCollectingConfigReader, EXIT_USAGE, Secret, SettingValue};
 pub use error::StartupError;
 pub use health::{
-    ComponentReport, DependencyHealthReporter, Health, HealthComponent, HealthReport, ReadyStatus,
+    ComponentReport, DependencyComponent, Health, HealthComponent, HealthReport, ReadyStatus,
 };
 pub use metrics::{BuildInfo, MetricsHandle};
 pub use supervisor::{ShutdownOutcome, ShutdownStage, Supervisor, TaskFailure};

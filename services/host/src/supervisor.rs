@@ -110,7 +110,7 @@ impl<C: Clock> Supervisor<C> {
     }
 
     /// Runs until SIGINT, SIGTERM, the trigger, the failure of a task or the end of the last one.
-    /// Then stops the tasks in order, within `deadline`. A second signal ends this at once.
+    /// Then stops the tasks in order, within `shutdown_timeout`. A second signal ends this at once.
     ///
     /// A blocking thread may outlive its task: end the process by [`ShutdownOutcome::exit`], which
     /// waits for no thread.
@@ -119,19 +119,19 @@ impl<C: Clock> Supervisor<C> {
     /// If the signal handlers cannot be installed.
     pub async fn run_until_shutdown(
         self,
-        deadline: Duration,
+        shutdown_timeout: Duration,
     ) -> Result<ShutdownOutcome, StartupError> {
         let signals = UnixSignals::listen().map_err(StartupError::Signals)?;
-        Ok(self.run(signals, deadline).await)
+        Ok(self.run(signals, shutdown_timeout).await)
     }
 
-    async fn run(mut self, mut signals: impl SignalSource, deadline: Duration) -> ShutdownOutcome {
+    async fn run(mut self, mut signals: impl SignalSource, shutdown_timeout: Duration) -> ShutdownOutcome {
         let reason = self.wait_for_shutdown_reason(&mut signals).await;
-        tracing::info!(reason, ?deadline, "shutting down");
+        tracing::info!(reason, deadline = ?shutdown_timeout, "shutting down");
         self.health.start_draining("shutting down");
         let outcome = tokio::select! {
             biased;
-            () = self.stop_stages(deadline) => {
+            () = self.stop_stages(shutdown_timeout) => {
                 ShutdownOutcome::from_failures(std::mem::take(&mut self.failures))
             }
             signal = signals.next_signal() => {
@@ -168,16 +168,16 @@ impl<C: Clock> Supervisor<C> {
         }
     }
 
-    /// Stops the stages in order and waits for each, leaving some of `deadline` to the later
+    /// Stops the stages in order and waits for each, leaving some of the time to the later
     /// ones. Tasks that are still running at its end are failures.
-    async fn stop_stages(&mut self, deadline: Duration) {
+    async fn stop_stages(&mut self, shutdown_timeout: Duration) {
         let clock = self.clock.clone();
         let begin_ns = clock.monotonic_ns();
         for stage in ShutdownStage::IN_ORDER {
             self.tokens.stage_token(stage).cancel();
             let elapsed = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
             let left = stage
-                .latest_end_after_start(deadline)
+                .latest_end_after_start(shutdown_timeout)
                 .saturating_sub(elapsed);
             if timeout(&clock, left, self.wait_for_stage_to_end(stage))
                 .await

@@ -33,7 +33,7 @@ impl SettingValue for LogFormat {
         }
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         match self {
             Self::Human => "human",
             Self::Json => "json",
@@ -61,7 +61,7 @@ impl SettingValue for LogFilter {
         Ok(Self(text.to_owned()))
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         self.0.clone()
     }
 }

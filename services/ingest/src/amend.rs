@@ -46,7 +46,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
                 return Err(RejectReason::TargetMissing.into());
             }
         }
-        self.check_symbol_limit(instrument).await?;
+        self.accept_symbol_within_limit(instrument).await?;
         let record = TradesTopicRecord::Amendment(amendment, trade);
         let offset = self.append_records(instrument, &[record]).await?;
         self.metrics.count_appended_amendment();
@@ -69,7 +69,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
         self.require_settings_completing_declaration(&instrument.to_venue())
             .await?;
-        self.check_symbol_limit(instrument).await?;
+        self.accept_symbol_within_limit(instrument).await?;
         let records: Vec<_> = repairs
             .iter()
             .copied()

@@ -12,7 +12,7 @@ use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 use store::BarReader;
 
 use crate::error::{FixedSettings, IngestError};
-use crate::known_settings::BeforeRead;
+use crate::known_settings::MomentBeforeRead;
 use crate::producer::IngestProducer;
 use crate::venues::load_declared_settings;
 
@@ -37,7 +37,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let declared = match stored {
             Some(row) => Some(known.insert_read(venue, row.declared(), before)),
             // What this process declared may not be folded yet.
-            None => known.acknowledged(venue),
+            None => known.get_if_venue_is_in_every_partition(venue),
         };
         Ok(declared.map(|declared| declared.settings))
     }
@@ -61,7 +61,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let before = declared.map(|declared| declared.settings);
         let after = apply_change(venue, &change, before.as_ref())?;
         match declared.filter(|declared| declared.settings == after) {
-            Some(_) if self.is_stored_everywhere(venue, after).await? => Ok(after),
+            Some(_) if self.is_stored_with_venue_in_every_partition(venue, after).await? => Ok(after),
             Some(declared) => self.append_copies(venue, declared, before_read).await,
             None => {
                 if before.is_none() {
@@ -73,8 +73,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
     }
 
-    /// Returns whether every partition has folded settings of a venue, and partition 0 these.
-    async fn is_stored_everywhere(
+    /// Returns whether partition 0 has folded these settings, and every other some of the venue.
+    async fn is_stored_with_venue_in_every_partition(
         &self,
         venue: &Venue,
         settings: VenueSettings,
@@ -141,7 +141,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         venue: &Venue,
         change: SettingsChange,
-        before_read: BeforeRead,
+        before_read: MomentBeforeRead,
     ) -> Result<VenueSettings, IngestError> {
         let record = TradesTopicRecord::Setting(venue.clone(), change);
         let record = control_record(&record);
@@ -167,7 +167,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         &self,
         venue: &Venue,
         declared: DeclaredSettings,
-        before_read: BeforeRead,
+        before_read: MomentBeforeRead,
     ) -> Result<VenueSettings, IngestError> {
         let copy = control_record(&TradesTopicRecord::SettingCopy(venue.clone(), declared));
         let copy = &copy;

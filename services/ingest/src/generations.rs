@@ -61,7 +61,11 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] if that generation was not
     /// declared, with [`RejectReason::VenueLimit`] if there can be no next one; the errors of
     /// [`Self::declare`].
-    pub async fn retire(&self, name: &Venue, generation: u16) -> Result<Venue, IngestError> {
+    pub async fn retire_and_return_next_generation(
+        &self,
+        name: &Venue,
+        generation: u16,
+    ) -> Result<Venue, IngestError> {
         let next = name.with_generation(generation.saturating_add(1));
         let next = next.ok_or(RejectReason::VenueLimit)?;
         let venue = self.venue_in_use(name).await?;

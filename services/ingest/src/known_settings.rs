@@ -36,7 +36,7 @@ struct KnownVenue {
 
 /// A moment before settings are read from the store or the log.
 #[derive(Debug, Clone, Copy)]
-pub struct BeforeRead {
+pub struct MomentBeforeRead {
     generation: u64,
 }
 
@@ -51,7 +51,7 @@ impl KnownSettings {
 
     /// Returns the settings of a venue if every partition has acknowledged settings of it, of which
     /// those of other processes may be missing.
-    pub(crate) fn acknowledged(&self, venue: &Venue) -> Option<DeclaredSettings> {
+    pub(crate) fn get_if_venue_is_in_every_partition(&self, venue: &Venue) -> Option<DeclaredSettings> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.by_name.get(venue.as_str());
         let found = found.filter(|found| found.is_everywhere);
@@ -105,9 +105,9 @@ impl KnownSettings {
 
     /// Returns the present moment, to be taken before settings are read.
     #[must_use]
-    pub fn before_read(&self) -> BeforeRead {
+    pub fn before_read(&self) -> MomentBeforeRead {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        BeforeRead {
+        MomentBeforeRead {
             generation: known.generation,
         }
     }
@@ -119,7 +119,7 @@ impl KnownSettings {
         &self,
         venue: &Venue,
         declared: DeclaredSettings,
-        before: BeforeRead,
+        before: MomentBeforeRead,
     ) -> DeclaredSettings {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let was_read = known.generation == before.generation;
@@ -237,7 +237,7 @@ mod tests {
         let found = known.insert_read(&venue, declared(1), before);
         assert_eq!((found, known.get("v")), (declared(1), None));
         // All partitions have them, whatever was missed.
-        assert_eq!(known.acknowledged(&venue), Some(declared(1)));
+        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), Some(declared(1)));
         known.insert_read(&venue, declared(2), known.before_read());
         assert_eq!(known.get("v"), Some(declared(2)));
     }
@@ -247,7 +247,7 @@ mod tests {
         let venue: Venue = "v".parse().unwrap();
         let known = KnownSettings::default();
         known.insert_announced(&venue, declared(3));
-        assert_eq!(known.acknowledged(&venue), None);
+        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), None);
         let before = known.before_read();
         let end = Position {
             epoch: 1,
@@ -255,6 +255,6 @@ mod tests {
         };
         known.set_epoch_ends(&EpochEnds::new(vec![end]));
         known.insert_read(&venue, declared(8), before);
-        assert_eq!(known.acknowledged(&venue), None);
+        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), None);
     }
 }

@@ -17,8 +17,8 @@ mod routes;
 mod venues;
 
 pub use error::{FixedSettings, IngestError};
-pub use known_settings::{BeforeRead, KnownSettings};
+pub use known_settings::{MomentBeforeRead, KnownSettings};
 pub use metrics::IngestMetrics;
-pub use name_limits::NameLimits;
+pub use name_limits::VenueAndSymbolLimits;
 pub use partitioned::RejectedTrade;
 pub use producer::{AppendResult, IngestProducer};

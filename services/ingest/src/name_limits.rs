@@ -25,14 +25,14 @@ const PAGE_SYMBOLS: u32 = 10_000;
 /// A producer refuses what would be one more. Each process counts what is stored and what itself has
 /// accepted, so several that accept new names at the same moment may exceed a limit by as many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NameLimits {
+pub struct VenueAndSymbolLimits {
     /// The number of venues.
     pub venues: usize,
     /// The number of symbols of all venues.
     pub symbols: usize,
 }
 
-impl Default for NameLimits {
+impl Default for VenueAndSymbolLimits {
     fn default() -> Self {
         Self {
             venues: 1_000,
@@ -94,14 +94,14 @@ impl AcceptedSymbols {
             return Ok(vec![true; instruments.len()]);
         }
         let mut counts = self.counts.lock().await;
-        counts.count_if_due(reader, clock).await;
+        counts.count_stored_unless_counted(reader, clock).await;
         let mut found = Ok(());
         if !self.has_room_for(self.unknown_of(instruments).len(), &counts) {
             found = self
-                .find_stored(instruments, &mut counts, reader, clock)
+                .insert_if_stored(instruments, &mut counts, reader, clock)
                 .await;
         }
-        let accepted = self.accept_known_and_room(instruments, &mut counts);
+        let accepted = self.accept_known_or_with_room(instruments, &mut counts);
         match accepted.contains(&false) {
             true => found.map(|()| accepted),
             false => Ok(accepted),
@@ -119,9 +119,9 @@ impl AcceptedSymbols {
         counts.estimate(keys.len()).saturating_add(more) <= self.limit
     }
 
-    /// Finds which instruments are stored: by a list of all symbols, unless that was read a short
-    /// while ago, and one by one if few are left.
-    async fn find_stored<C: Clock>(
+    /// Inserts the instruments that are stored: from a list of all symbols, unless that was read a
+    /// short while ago, and one by one if few are left.
+    async fn insert_if_stored<C: Clock>(
         &self,
         instruments: &[&Instrument],
         counts: &mut SymbolCounts,
@@ -131,7 +131,7 @@ impl AcceptedSymbols {
         let now_ns = clock.monotonic_ns();
         if now_ns >= counts.next_list_ns {
             counts.next_list_ns = now_ns + duration_ns(RETRY_INTERVAL);
-            self.list(reader).await?;
+            self.insert_all_stored(reader).await?;
             counts.next_list_ns = now_ns + duration_ns(LIST_INTERVAL);
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
             counts.stored = Some(keys.len());
@@ -149,8 +149,8 @@ impl AcceptedSymbols {
         Ok(())
     }
 
-    /// Reads which symbols are stored, page by page.
-    async fn list(&self, reader: &impl BarReader) -> Result<(), StoreError> {
+    /// Inserts all symbols that are stored, page by page.
+    async fn insert_all_stored(&self, reader: &impl BarReader) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let query = SymbolQuery {
@@ -174,7 +174,7 @@ impl AcceptedSymbols {
         keys.insert(instrument.key().into());
     }
 
-    fn accept_known_and_room(
+    fn accept_known_or_with_room(
         &self,
         instruments: &[&Instrument],
         counts: &mut SymbolCounts,
@@ -205,7 +205,7 @@ impl SymbolCounts {
     }
 
     /// Counts the stored symbols, unless they were counted or that has failed a short while ago.
-    async fn count_if_due<C: Clock>(&mut self, reader: &impl BarReader, clock: &C) {
+    async fn count_stored_unless_counted<C: Clock>(&mut self, reader: &impl BarReader, clock: &C) {
         let now_ns = clock.monotonic_ns();
         if self.stored.is_some() || now_ns < self.next_count_ns {
             return;

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::error::IngestError;
 use crate::known_settings::KnownSettings;
 use crate::metrics::IngestMetrics;
-use crate::name_limits::{AcceptedSymbols, NameLimits};
+use crate::name_limits::{AcceptedSymbols, VenueAndSymbolLimits};
 use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
 
@@ -32,7 +32,7 @@ pub struct IngestProducer<L, R, C> {
     pub(crate) clock: C,
     deadline: Duration,
     pub(crate) known_settings: KnownSettings,
-    pub(crate) limits: NameLimits,
+    pub(crate) limits: VenueAndSymbolLimits,
     accepted_symbols: AcceptedSymbols,
     /// Held during a declaration.
     pub(crate) declaration_lock: Mutex<()>,
@@ -64,8 +64,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             clock,
             deadline: DEADLINE,
             known_settings: KnownSettings::default(),
-            limits: NameLimits::default(),
-            accepted_symbols: AcceptedSymbols::new(NameLimits::default().symbols),
+            limits: VenueAndSymbolLimits::default(),
+            accepted_symbols: AcceptedSymbols::new(VenueAndSymbolLimits::default().symbols),
             declaration_lock: Mutex::new(()),
             metrics: IngestMetrics::new(),
         }
@@ -80,7 +80,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
 
     /// Sets how many venues and symbols there may be.
     #[must_use]
-    pub fn with_limits(mut self, limits: NameLimits) -> Self {
+    pub fn with_limits(mut self, limits: VenueAndSymbolLimits) -> Self {
         self.limits = limits;
         self.accepted_symbols = AcceptedSymbols::new(limits.symbols);
         self
@@ -245,8 +245,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         Ok(())
     }
 
-    /// Returns an error unless an instrument exists or there may be one more symbol.
-    pub(crate) async fn check_symbol_limit(
+    /// Accepts an instrument that exists, or for which there is room; returns an error otherwise.
+    pub(crate) async fn accept_symbol_within_limit(
         &self,
         instrument: &Instrument,
     ) -> Result<(), IngestError> {

@@ -21,7 +21,7 @@ pub(crate) async fn load_declared_settings(
 ) -> Result<Option<DeclaredSettings>, IngestError> {
     // The progress is read first: the settings in the store may be newer than it, and the position
     // of the change tells.
-    let next_offset = load_next_offset_of_settings_partition(log, reader).await?;
+    let next_offset = load_first_unfolded_settings_offset(log, reader).await?;
     let stored = reader.venues().await?;
     let stored = stored.into_iter().find(|row| row.venue == *venue);
     let mut declared = stored.map(|row| row.declared());
@@ -44,7 +44,7 @@ pub(crate) async fn load_declared_settings(
 }
 
 /// Loads the first offset, of the partition that orders settings, that is not folded yet.
-async fn load_next_offset_of_settings_partition(
+async fn load_first_unfolded_settings_offset(
     log: &impl Log,
     reader: &impl BarReader,
 ) -> Result<Offset, StoreError> {

@@ -172,7 +172,7 @@ impl Bar {
     /// Returns the `first_append_ns` of two bars together: the least, where that of a bar without a
     /// counted trade is used only if neither bar has one.
     #[must_use]
-    pub fn first_append_with_ns(&self, other: &Self) -> i64 {
+    pub fn merged_first_append_ns(&self, other: &Self) -> i64 {
         let key = |bar: &Self| (bar.admitted == 0, bar.first_append_ns);
         key(self).min(key(other)).1
     }
@@ -186,7 +186,7 @@ impl Bar {
     /// Adds the trades of another bar, where `ties` is the order of trades of equal event time. The
     /// two bars must not share a trade.
     pub fn merge(&mut self, other: &Self, ties: TieOrder) {
-        let first_append_ns = self.first_append_with_ns(other);
+        let first_append_ns = self.merged_first_append_ns(other);
         let admitted = self.admitted + other.admitted;
         if self.trades == 0 && other.trades > 0 {
             self.clone_from(other);

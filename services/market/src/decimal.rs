@@ -214,13 +214,13 @@ impl ParsedDigits {
 /// result is an error either way.
 const EXPONENT_LIMIT: i64 = 1_000_000_000_000;
 
-fn parse_exponent(text: &[u8], end: usize) -> Result<i64, DecimalError> {
-    if !matches!(text[end], b'e' | b'E') {
-        return Err(DecimalError::Malformed { position: end });
+fn parse_exponent(text: &[u8], start: usize) -> Result<i64, DecimalError> {
+    if !matches!(text[start], b'e' | b'E') {
+        return Err(DecimalError::Malformed { position: start });
     }
-    let sign = text.get(end + 1);
+    let sign = text.get(start + 1);
     let signed = matches!(sign, Some(b'+' | b'-'));
-    let first = end + 1 + usize::from(signed);
+    let first = start + 1 + usize::from(signed);
     if first == text.len() {
         return Err(DecimalError::Malformed { position: first });
     }

@@ -81,10 +81,10 @@ impl ExactSum {
         self.units.is_zero()
     }
 
-    /// Returns the units that the sum has at a greater scale.
-    fn units_at_scale(&self, scale: u8) -> Int320 {
+    /// Returns the units that the sum has at a scale that is not less than its own.
+    fn units_at_scale(&self, greater_scale: u8) -> Int320 {
         self.units
-            .multiplied_by_power_of_ten(usize::from(scale - self.scale))
+            .multiplied_by_power_of_ten(usize::from(greater_scale - self.scale))
     }
 }
 
@@ -175,7 +175,7 @@ pub fn weighted_mean_text(total: &ExactSum, weight: &ExactSum) -> Option<String>
     }
     let scale = total.scale.max(weight.scale);
     let negative = total.units.is_negative() != weight.units.is_negative();
-    let (digits, exponent) = divide_rounded(
+    let (digits, exponent) = divide_to_scientific_notation(
         total.units_at_scale(scale).magnitude(),
         weight.units_at_scale(scale).magnitude(),
     );
@@ -186,7 +186,7 @@ pub fn weighted_mean_text(total: &ExactSum, weight: &ExactSum) -> Option<String>
 
 /// Divides two positive numbers. Returns the first [`MEAN_DIGITS`] digits of the quotient, rounded
 /// half to even, and the power of ten of the first digit.
-fn divide_rounded(mut dividend: Int320, mut divisor: Int320) -> (String, i64) {
+fn divide_to_scientific_notation(mut dividend: Int320, mut divisor: Int320) -> (String, i64) {
     let mut exponent = 0;
     while dividend < divisor {
         dividend = dividend.multiplied_by_power_of_ten(1);

@@ -64,5 +64,5 @@ pub use trade::{SenderTradeId, Side, Trade};
 pub use trade_id::TradeId;
 pub use trade_identity::{TradeIdRef, TradeIdentity};
 pub use value_domain::{
-    MAX_GENERATION, TextError, TextKind, UNICODE_VERSION, normalize_symbol, validate_text,
+    MAX_GENERATION, TextError, TextKind, UNICODE_VERSION, normalize_symbol_to_nfc, validate_text,
 };

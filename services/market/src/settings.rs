@@ -141,21 +141,22 @@ impl VenueSettings {
         self.validate_time_and_id(trade)
     }
 
-    /// Checks that an edit or a cancel is what these settings allow, and that it names a trade.
+    /// Checks that an edit or a cancel, with the trade that its record carries, is what these
+    /// settings allow, and that it names a trade.
     ///
     /// # Errors
     /// [`RejectReason`], which names what the settings do not allow.
     pub fn validate_amendment(
         &self,
         amendment: &Amendment,
-        trade: &Trade,
+        carried_trade: &Trade,
     ) -> Result<(), RejectReason> {
         self.require_not_retired()?;
         match amendment.kind {
-            AmendmentKind::Edit => self.validate_trade(trade)?,
-            AmendmentKind::Cancel => self.validate_time_and_id(trade)?,
+            AmendmentKind::Edit => self.validate_trade(carried_trade)?,
+            AmendmentKind::Cancel => self.validate_time_and_id(carried_trade)?,
         }
-        if amendment.target_position.is_none() && self.trade_identity(trade).is_none() {
+        if amendment.target_position.is_none() && self.trade_identity(carried_trade).is_none() {
             return Err(RejectReason::TargetMissing);
         }
         Ok(())

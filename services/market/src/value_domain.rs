@@ -149,7 +149,7 @@ fn strip_generation(text: &str) -> Result<&str, TextError> {
 /// Returns a symbol's name in Unicode's normal form C, in which records hold it. Paths, file names
 /// and names of channels may hold another form, such as the decomposed one of some file systems.
 #[must_use]
-pub fn normalize_symbol(text: &str) -> Cow<'_, str> {
+pub fn normalize_symbol_to_nfc(text: &str) -> Cow<'_, str> {
     if is_nfc(text) {
         return Cow::Borrowed(text);
     }
@@ -253,7 +253,7 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(symbol(text), Err(expected), "{text:?}");
         }
-        assert_eq!(symbol(&normalize_symbol("e\u{301}")), Ok(()));
+        assert_eq!(symbol(&normalize_symbol_to_nfc("e\u{301}")), Ok(()));
         assert_eq!(symbol("..."), Ok(()));
         for (venue, expected) in [
             (".", Err(TextError::Reserved)),
@@ -272,7 +272,7 @@ mod tests {
                 if validate_text(kind, &text).is_ok() {
                     prop_assert!(!text.chars().any(char::is_control));
                     prop_assert_eq!(text.trim(), text.as_str());
-                    prop_assert_eq!(normalize_symbol(&text), text.as_str());
+                    prop_assert_eq!(normalize_symbol_to_nfc(&text), text.as_str());
                 }
             }
         }

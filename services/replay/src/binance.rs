@@ -7,7 +7,7 @@ use market::{MILLISECOND_NS, Side, Trade};
 
 use crate::cells::LineCells;
 use crate::parsed_trade_line::TradeLineError;
-use crate::values::{parse_decimal, parse_integer, parse_quantity, parse_trade_id};
+use crate::values::{parse_decimal, parse_if_integer, parse_quantity, parse_trade_id};
 
 /// The number of columns of a spot archive, which has no header.
 pub(crate) const SPOT_COLUMNS: usize = 7;
@@ -16,32 +16,32 @@ pub(crate) const SPOT_COLUMNS: usize = 7;
 /// is in the year 5138, as microseconds in March 1973, so no archive has a time on the wrong side.
 const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
 
-/// Parses a line of `columns` columns.
+/// Parses a line of `column_count` columns.
 pub(crate) fn parse_binance_line(
     cells: &LineCells<'_>,
-    columns: usize,
+    column_count: usize,
 ) -> Result<Trade, TradeLineError> {
-    cells.check_cell_count(columns)?;
-    if cells.get(0).is_empty() || !cells.get(0).iter().all(u8::is_ascii_digit) {
+    cells.check_cell_count(column_count)?;
+    if cells.cell_or_empty(0).is_empty() || !cells.cell_or_empty(0).iter().all(u8::is_ascii_digit) {
         let reason = "is not a trade id; digits are expected";
-        return Err(TradeLineError::bad_cell("id", cells.get(0), reason));
+        return Err(TradeLineError::bad_cell("id", cells.cell_or_empty(0), reason));
     }
     // Some venues round the quote quantity, so it only serves to detect damage.
-    check_is_decimal(cells.get(3))?;
-    if columns == SPOT_COLUMNS {
-        parse_boolean_cell("is best match", cells.get(6))?;
+    check_quote_quantity_is_decimal(cells.cell_or_empty(3))?;
+    if column_count == SPOT_COLUMNS {
+        parse_boolean_cell("is best match", cells.cell_or_empty(6))?;
     }
     // If the buyer was the maker, the seller was the taker.
-    let side = match parse_boolean_cell("is buyer maker", cells.get(5))? {
+    let side = match parse_boolean_cell("is buyer maker", cells.cell_or_empty(5))? {
         true => Side::Sell,
         false => Side::Buy,
     };
     Ok(Trade {
-        time_ns: parse_time_ns(cells.get(4))?,
-        price: parse_decimal("price", cells.get(1))?,
-        quantity: Some(parse_quantity(cells.get(2))?),
+        time_ns: parse_time_ns(cells.cell_or_empty(4))?,
+        price: parse_decimal("price", cells.cell_or_empty(1))?,
+        quantity: Some(parse_quantity(cells.cell_or_empty(2))?),
         side: Some(side),
-        id: Some(parse_trade_id(cells.get(0))?),
+        id: Some(parse_trade_id(cells.cell_or_empty(0))?),
         scope: None,
         sender: None,
     })
@@ -51,7 +51,7 @@ fn parse_time_ns(cell: &[u8]) -> Result<i64, TradeLineError> {
     let reason =
         "is not a time; milliseconds or microseconds of the years 1970 to 2262 are expected";
     let invalid = || TradeLineError::bad_cell("time", cell, reason);
-    let time = parse_integer(cell)
+    let time = parse_if_integer(cell)
         .and_then(Result::ok)
         .ok_or_else(invalid)?;
     let unit_ns = match time.unsigned_abs() >= MICROSECONDS_FROM {
@@ -76,7 +76,7 @@ fn parse_boolean_cell(column: &'static str, cell: &[u8]) -> Result<bool, TradeLi
     }
 }
 
-fn check_is_decimal(cell: &[u8]) -> Result<(), TradeLineError> {
+fn check_quote_quantity_is_decimal(cell: &[u8]) -> Result<(), TradeLineError> {
     let digits = cell.strip_prefix(b"-").unwrap_or(cell);
     let is_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
     let mut parts = digits.splitn(2, |byte| *byte == b'.');

@@ -50,13 +50,13 @@ impl<'a> LineCells<'a> {
         self.count
     }
 
-    /// Returns the cell at `index`; empty if there is none.
-    pub(crate) fn get(&self, index: usize) -> &'a [u8] {
+    /// Returns the kept cell at `index`; empty if there is none.
+    pub(crate) fn cell_or_empty(&self, index: usize) -> &'a [u8] {
         self.cells.get(index).copied().unwrap_or_default()
     }
 
     /// Returns the cells that are kept.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
+    pub(crate) fn kept_cells(&self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.cells.iter().take(self.count).copied()
     }
 

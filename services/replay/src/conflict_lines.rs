@@ -36,7 +36,7 @@ pub(crate) fn conflict_lines(
     }
     if has_conflicts(found) {
         let conflicting = found.iter().filter(|symbol| symbol.conflicts > 0);
-        text += &count_lines(
+        text += &format_count_lines(
             "Conflicts",
             &conflicting.collect::<Vec<_>>(),
             |symbol| symbol.conflicts,
@@ -59,7 +59,7 @@ pub(crate) fn conflict_lines(
     let not_comparable = found.iter().filter(|symbol| symbol.not_comparable > 0);
     let not_comparable: Vec<_> = not_comparable.collect();
     if !not_comparable.is_empty() {
-        text += &count_lines(
+        text += &format_count_lines(
             "Not comparable",
             &not_comparable,
             |symbol| symbol.not_comparable,
@@ -70,7 +70,7 @@ pub(crate) fn conflict_lines(
 }
 
 /// Returns a line with the sum of a count over symbols, and a line for each of the first symbols.
-fn count_lines(
+fn format_count_lines(
     heading: &str,
     symbols: &[&SymbolConflicts],
     count: impl Fn(&SymbolConflicts) -> u64,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use client::DuplicateQuery;
+use client::ListDuplicatesRequest;
 use market::{Position, Symbol, Venue};
 use schemas::RecordPosition;
 use schemas::api::{AppendedOffsetsJson, DuplicateJson, DuplicatePageJson};
@@ -118,15 +118,15 @@ impl ConflictCounter<'_> {
     pub(crate) fn count(&self, sent: &[SentSymbol]) -> anyhow::Result<Vec<SymbolConflicts>> {
         let mut found = Vec::new();
         for symbol in sent {
-            let conflicts = self.count_of_symbol(symbol)?;
+            let conflicts = self.count_of_symbol_if_appended(symbol)?;
             found.extend(conflicts.filter(|found| found.conflicts + found.not_comparable > 0));
         }
         Ok(found)
     }
 
     /// Counts the conflicts of one symbol; `None` if nothing was appended to its partition.
-    fn count_of_symbol(&self, sent: &SentSymbol) -> anyhow::Result<Option<SymbolConflicts>> {
-        let partition = self.wait_until_complete(sent)?;
+    fn count_of_symbol_if_appended(&self, sent: &SentSymbol) -> anyhow::Result<Option<SymbolConflicts>> {
+        let partition = self.wait_until_folded_and_return_partition(sent)?;
         let Some(position) = self.appended.first(partition) else {
             return Ok(None);
         };
@@ -137,11 +137,11 @@ impl ConflictCounter<'_> {
         let mut counted = SymbolConflicts::new(sent);
         let mut cursor = None;
         loop {
-            let page = self.list(&DuplicateQuery {
+            let page = self.list(&ListDuplicatesRequest {
                 conflicts_only: true,
                 since: Some(since),
                 cursor: cursor.as_deref(),
-                ..whole_query(sent)
+                ..duplicates_request_for_sent_times(sent)
             })?;
             for duplicate in &page.data {
                 if self
@@ -164,14 +164,14 @@ impl ConflictCounter<'_> {
 
     /// Waits until the server has folded and archived what was appended to the partition of a
     /// symbol, and returns the partition.
-    fn wait_until_complete(&self, sent: &SentSymbol) -> anyhow::Result<u32> {
+    fn wait_until_folded_and_return_partition(&self, sent: &SentSymbol) -> anyhow::Result<u32> {
         let begin = self.timer.now();
         let mut progressed = (Position::default(), begin);
         let mut is_reported = false;
         loop {
-            let page = self.list(&DuplicateQuery {
+            let page = self.list(&ListDuplicatesRequest {
                 range_ns: (0, 0),
-                ..whole_query(sent)
+                ..duplicates_request_for_sent_times(sent)
             })?;
             let RecordPosition {
                 partition,
@@ -202,8 +202,8 @@ impl ConflictCounter<'_> {
         }
     }
 
-    fn list(&self, query: &DuplicateQuery<'_>) -> anyhow::Result<DuplicatePageJson> {
-        self.connection.list_duplicates(query, self.timer)
+    fn list(&self, request: &ListDuplicatesRequest<'_>) -> anyhow::Result<DuplicatePageJson> {
+        self.connection.list_duplicates(request, self.timer)
     }
 }
 
@@ -231,10 +231,10 @@ impl SymbolConflicts {
     }
 }
 
-/// Returns the query of everything that has the event times of the sent trades.
-fn whole_query(sent: &SentSymbol) -> DuplicateQuery<'_> {
+/// Returns the request for everything that has the event times of the sent trades.
+fn duplicates_request_for_sent_times(sent: &SentSymbol) -> ListDuplicatesRequest<'_> {
     let (first_ns, last_ns) = sent.times_ns;
-    DuplicateQuery {
+    ListDuplicatesRequest {
         venue: &sent.venue,
         symbol: &sent.symbol,
         range_ns: (first_ns.max(0), last_ns.saturating_add(1).max(0)),

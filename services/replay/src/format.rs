@@ -59,13 +59,13 @@ impl TapeFormat {
         first: &LineCells<'_>,
         choice: TapeFormatChoice,
     ) -> Result<DetectedFormat, TapeFormatError> {
-        let is_header = first.iter().all(looks_like_column_name);
+        let is_header = first.kept_cells().all(looks_like_column_name);
         let is_archive = match choice {
             TapeFormatChoice::Binance => true,
             TapeFormatChoice::Plain => false,
-            TapeFormatChoice::Auto if is_header => first.iter().any(is_buyer_maker_column),
+            TapeFormatChoice::Auto if is_header => first.kept_cells().any(is_buyer_maker_column),
             TapeFormatChoice::Auto => {
-                let is_digits = first.get(0).iter().all(u8::is_ascii_digit);
+                let is_digits = first.cell_or_empty(0).iter().all(u8::is_ascii_digit);
                 if !is_digits && first.count() != binance::SPOT_COLUMNS {
                     return Err(TapeFormatError::Unknown);
                 }

@@ -17,7 +17,7 @@ const REMEMBERED_LINES: usize = 1_800_000;
 #[derive(Debug)]
 pub(crate) struct LineIdentifier {
     /// How often each line was read, by a digest of its instrument and values.
-    lines: HashMap<u64, ReadLine>,
+    lines: HashMap<u64, LineOccurrences>,
     /// The most entries of `lines`.
     capacity: usize,
     /// Lines with event times before this are no longer remembered.
@@ -26,7 +26,7 @@ pub(crate) struct LineIdentifier {
 
 /// A line that was read.
 #[derive(Debug)]
-struct ReadLine {
+struct LineOccurrences {
     time_ns: i64,
     occurrences: u32,
 }
@@ -65,7 +65,7 @@ impl LineIdentifier {
         let line = self
             .lines
             .entry(digest([&values, &instrument]))
-            .or_insert(ReadLine {
+            .or_insert(LineOccurrences {
                 time_ns: trade.time_ns,
                 occurrences: 0,
             });

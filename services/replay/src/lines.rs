@@ -61,7 +61,7 @@ impl<R: Read> LineReader<R> {
         if end > LINE_LIMIT_BYTES {
             return Ok(Some((self.last_line_number, TapeLine::TooLong)));
         }
-        let line = trim_line(&self.input.buffer()[..end], self.last_line_number);
+        let line = strip_line_end_and_bom(&self.input.buffer()[..end], self.last_line_number);
         Ok(Some((self.last_line_number, TapeLine::Whole(line))))
     }
 
@@ -82,13 +82,13 @@ impl<R: Read> LineReader<R> {
             return Ok(Some((self.last_line_number, TapeLine::TooLong)));
         }
         self.last_line_number += 1;
-        let line = trim_line(&self.joined_line, self.last_line_number);
+        let line = strip_line_end_and_bom(&self.joined_line, self.last_line_number);
         Ok(Some((self.last_line_number, TapeLine::Whole(line))))
     }
 }
 
 /// Removes the carriage returns at the end of a line, and the byte order mark of the first line.
-fn trim_line(mut line: &[u8], number: u64) -> &[u8] {
+fn strip_line_end_and_bom(mut line: &[u8], number: u64) -> &[u8] {
     while let Some(shorter) = line.strip_suffix(b"\r") {
         line = shorter;
     }

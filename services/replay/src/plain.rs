@@ -9,7 +9,7 @@ mod time;
 
 use market::{Side, TextKind, Trade, validate_text};
 
-use self::time::parse_time_cell;
+use self::time::parse_time_cell_ns;
 use crate::cells::{LineCells, MAX_CELLS};
 use crate::parsed_trade_line::{ParsedTradeLine, TradeLineError};
 use crate::values::{parse_decimal, parse_quantity, parse_trade_id, parse_utf8};
@@ -27,7 +27,8 @@ const SCOPE: usize = 5;
 const VENUE: usize = 6;
 const SYMBOL: usize = 7;
 
-/// The index of a column that the header does not name. [`LineCells::get`] returns an empty cell.
+/// The index of a column that the header does not name. [`LineCells::cell_or_empty`] returns an
+/// empty cell.
 const ABSENT: usize = usize::MAX;
 
 /// Which columns a header names, and in which order.
@@ -65,7 +66,7 @@ impl PlainFormatColumns {
     /// Parses a header.
     pub(crate) fn from_header(header: &LineCells<'_>) -> Result<Self, PlainHeaderError> {
         let mut cell_indexes = [ABSENT; MAX_CELLS];
-        for (index, cell) in header.iter().enumerate() {
+        for (index, cell) in header.kept_cells().enumerate() {
             let column = COLUMN_NAMES.iter().position(|name| name.as_bytes() == cell);
             let column = column.ok_or_else(|| PlainHeaderError::Unknown {
                 name: cell.escape_ascii().to_string().chars().take(40).collect(),
@@ -116,10 +117,10 @@ impl PlainFormatColumns {
         cells: &LineCells<'a>,
     ) -> Result<ParsedTradeLine<'a>, TradeLineError> {
         cells.check_cell_count(self.count)?;
-        let cell = |column: usize| cells.get(self.cell_indexes[column]);
+        let cell = |column: usize| cells.cell_or_empty(self.cell_indexes[column]);
         let optional = |column: usize| Some(cell(column)).filter(|cell| !cell.is_empty());
         let trade = Trade {
-            time_ns: parse_time_cell(cell(TIME))?,
+            time_ns: parse_time_cell_ns(cell(TIME))?,
             price: parse_decimal("price", cell(PRICE))?,
             quantity: optional(QUANTITY).map(parse_quantity).transpose()?,
             side: optional(SIDE).map(parse_side).transpose()?,

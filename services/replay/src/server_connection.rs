@@ -14,7 +14,7 @@ use crate::chunk::TradesRequest;
 use crate::id_scheme_and_scope::IdSchemeAndScope;
 use crate::progress::StatusPrinter;
 use crate::thread_timer::ThreadTimer;
-use client::{DuplicateQuery, RestClient, RestError};
+use client::{ListDuplicatesRequest, RestClient, RestError};
 use schemas::api::{DuplicatePageJson, SubmissionResponseJson};
 
 /// What to do if the venue is declared with other id rules.
@@ -111,10 +111,10 @@ impl<'a> ServerConnection<'a> {
     /// If the server rejects the request or is unavailable for too long.
     pub(crate) fn list_duplicates(
         &self,
-        query: &DuplicateQuery<'_>,
+        request: &ListDuplicatesRequest<'_>,
         timer: &ThreadTimer,
     ) -> anyhow::Result<DuplicatePageJson> {
-        self.retry_while_same_log(timer, || self.server.list_duplicates(query))
+        self.retry_while_same_log(timer, || self.server.list_duplicates(request))
     }
 
     /// Declares a venue once. Returns the order of its trades of equal event time.

@@ -48,7 +48,7 @@ pub(crate) fn open_unpacked(
 }
 
 /// The entry of a CSV in the directory of a zip.
-struct ZipCsvEntry {
+struct CsvDirectoryEntry {
     /// Where its data begins in the file.
     data_start: u64,
     packed_bytes: u64,
@@ -60,7 +60,7 @@ struct ZipCsvEntry {
 /// Opens the only CSV of a zip. The zip crate reads the directory. It does not read the CSV, since
 /// its readers borrow the archive.
 fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<UnpackedReader> {
-    let entry = find_csv_entry(&mut file)?;
+    let entry = find_csv_directory_entry(&mut file)?;
     file.seek(SeekFrom::Start(entry.data_start))?;
     let packed = CountingFileReader::new(file, bytes_read).take(entry.packed_bytes);
     let inner: UnpackedReader = match entry.method {
@@ -76,11 +76,11 @@ fn open_zip(mut file: File, bytes_read: &ByteCounter) -> io::Result<UnpackedRead
         inner,
         crc: Crc::new(),
         size_bytes: 0,
-        entry,
+        directory_entry: entry,
     }))
 }
 
-fn find_csv_entry(file: &mut File) -> io::Result<ZipCsvEntry> {
+fn find_csv_directory_entry(file: &mut File) -> io::Result<CsvDirectoryEntry> {
     let zip_error = |error| invalid_data(format!("the zip is damaged or cut: {error}"));
     let mut archive = ZipArchive::new(io::BufReader::new(file)).map_err(zip_error)?;
     let is_csv = |name: &str| name.to_ascii_lowercase().ends_with(".csv");
@@ -100,7 +100,7 @@ fn find_csv_entry(file: &mut File) -> io::Result<ZipCsvEntry> {
         ));
     }
     let data_start = entry.data_start();
-    Ok(ZipCsvEntry {
+    Ok(CsvDirectoryEntry {
         data_start: data_start
             .ok_or_else(|| invalid_data("the zip's directory does not say where its CSV is"))?,
         packed_bytes: entry.compressed_size(),
@@ -119,7 +119,7 @@ struct ChecksumReader {
     inner: UnpackedReader,
     crc: Crc,
     size_bytes: u64,
-    entry: ZipCsvEntry,
+    directory_entry: CsvDirectoryEntry,
 }
 
 impl Read for ChecksumReader {
@@ -132,13 +132,13 @@ impl Read for ChecksumReader {
         if count > 0 || out.is_empty() {
             return Ok(count);
         }
-        if self.size_bytes != self.entry.size_bytes {
-            let (found, expected) = (self.size_bytes, self.entry.size_bytes);
+        if self.size_bytes != self.directory_entry.size_bytes {
+            let (found, expected) = (self.size_bytes, self.directory_entry.size_bytes);
             return Err(invalid_data(format!(
                 "the zip is damaged: its CSV has {found} bytes, not {expected}"
             )));
         }
-        if self.crc.sum() != self.entry.checksum {
+        if self.crc.sum() != self.directory_entry.checksum {
             return Err(invalid_data(
                 "the zip is damaged: the checksum of its CSV does not match; some of the lines before differ from those that were packed",
             ));

@@ -32,7 +32,7 @@ pub(crate) fn parse_trade_id(cell: &[u8]) -> Result<TradeId, TradeLineError> {
 }
 
 /// Parses digits with or without a minus sign; `None` if the cell holds something else.
-pub(crate) fn parse_integer(cell: &[u8]) -> Option<Result<i64, ParseIntError>> {
+pub(crate) fn parse_if_integer(cell: &[u8]) -> Option<Result<i64, ParseIntError>> {
     let digits = cell.strip_prefix(b"-").unwrap_or(cell);
     let is_integer = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     let text = is_integer.then(|| std::str::from_utf8(cell).ok()).flatten();
@@ -54,23 +54,23 @@ pub(crate) fn parse_utf8<'a>(
 mod tests {
     use proptest::prelude::*;
 
-    use super::{parse_decimal, parse_integer, parse_quantity};
+    use super::{parse_decimal, parse_if_integer, parse_quantity};
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(cell in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = parse_decimal("price", &cell);
             let _ = parse_quantity(&cell);
-            let _ = parse_integer(&cell);
+            let _ = parse_if_integer(&cell);
         }
     }
 
     #[test]
     fn integers_are_digits_with_or_without_a_minus() {
-        assert_eq!(parse_integer(b"-12"), Some(Ok(-12)));
-        assert!(parse_integer(b"9223372036854775808").unwrap().is_err());
+        assert_eq!(parse_if_integer(b"-12"), Some(Ok(-12)));
+        assert!(parse_if_integer(b"9223372036854775808").unwrap().is_err());
         for text in ["", "-", "+1", "1.0", "1e3", " 1"] {
-            assert_eq!(parse_integer(text.as_bytes()), None, "{text}");
+            assert_eq!(parse_if_integer(text.as_bytes()), None, "{text}");
         }
     }
 

@@ -8,11 +8,11 @@ use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
-    IdSetRow, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
+    StoredIdSet, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
     VenueRow,
 };
-use crate::topic_generation::{RegisteredTopic, TopicGeneration};
+use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration};
 
 /// The outcome of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct SymbolQuery {
 
 /// Which ranges of ids to read, in order of (symbol, scope, bucket, first).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdRangeQuery {
+pub struct IdRangesQuery {
     /// The venue.
     pub venue: Venue,
     /// The symbol to read, or `None` for all.
@@ -103,19 +103,19 @@ pub trait BarReader: Send + Sync {
     fn id_sets(
         &self,
         keys: &[IdSetKey],
-    ) -> impl Future<Output = Result<Vec<IdSetRow>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<StoredIdSet>, StoreError>> + Send;
 
     /// Returns the ids of segments with these keys, in the order of the keys; none if the segment
     /// is not stored. Each segment is consistent by itself.
     fn id_segments(
         &self,
         keys: &[IdSegmentKey],
-    ) -> impl Future<Output = Result<Vec<IdSegmentRow>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<StoredIdSegment>, StoreError>> + Send;
 
     /// Returns the sets of ids that are stored as ranges, with all their ranges.
     fn id_ranges(
         &self,
-        query: &IdRangeQuery,
+        query: &IdRangesQuery,
     ) -> impl Future<Output = Result<Vec<(IdSetKey, IdRanges)>, StoreError>> + Send;
 
     /// Returns one symbol.
@@ -165,7 +165,7 @@ pub trait BarReader: Send + Sync {
 
     /// Returns how many offsets of a partition, of trades and of amendments, are excluded with a
     /// verdict in ranges whose newest record was appended at `since_ns` or later.
-    fn count_excluded_since(
+    fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -210,10 +210,10 @@ pub trait BarReader: Send + Sync {
     ) -> impl Future<Output = Result<Vec<DirtyMinuteRow>, StoreError>> + Send;
 
     /// Returns the generations of a topic that are registered, in ascending order of their epochs.
-    fn registered_topics(
+    fn registered_topic_generations(
         &self,
         topic: &str,
-    ) -> impl Future<Output = Result<Vec<RegisteredTopic>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RegisteredTopicGeneration>, StoreError>> + Send;
 }
 
 /// The store of bars. A handle is cheap to clone.
@@ -264,7 +264,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
 
     /// Writes a transaction as [`BarStore::commit`] does, then rolls it back: nothing is stored.
     /// Returns what committing it would come to, or the error that committing it would return.
-    fn check_commit(
+    fn dry_run_commit(
         &self,
         transaction: &PartitionTransaction,
     ) -> impl Future<Output = Result<CommitOutcome, StoreError>> + Send;
@@ -278,8 +278,8 @@ pub trait BarStore: Clone + Send + Sync + 'static {
     /// Deletes bars whose first trade was appended before `bars_before_ns`; sets of ids, excluded
     /// ranges of trades and pending amendments whose newest record was appended before
     /// `ids_before_ns`; and excluded ranges of amendments whose newest record was appended before
-    /// `amendments_before_ns`: a limited number of rows per call. Returns the number of deleted
-    /// rows.
+    /// `excluded_amendments_before_ns`: a limited number of rows per call. Returns the number of
+    /// deleted rows.
     ///
     /// Sets of ids that belong to no hour or day are never deleted, and those of
     /// [`AMENDMENTS_SCOPE`](crate::AMENDMENTS_SCOPE) with bars. A store that deletes bars in
@@ -288,7 +288,7 @@ pub trait BarStore: Clone + Send + Sync + 'static {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
-        amendments_before_ns: i64,
+        excluded_amendments_before_ns: i64,
     ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 }
 
@@ -306,17 +306,17 @@ impl<S: BarStore> BarReader for S {
         self.reader().bar_range(query).await
     }
 
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         self.reader().id_sets(keys).await
     }
 
-    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         self.reader().id_segments(keys).await
     }
 
     async fn id_ranges(
         &self,
-        query: &IdRangeQuery,
+        query: &IdRangesQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.reader().id_ranges(query).await
     }
@@ -370,7 +370,7 @@ impl<S: BarStore> BarReader for S {
             .await
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -378,7 +378,7 @@ impl<S: BarStore> BarReader for S {
     ) -> Result<u64, StoreError> {
         let reader = self.reader();
         reader
-            .count_excluded_since(partition, verdict, since_ns)
+            .count_excluded_ticks_since(partition, verdict, since_ns)
             .await
     }
 
@@ -398,7 +398,7 @@ impl<S: BarStore> BarReader for S {
         self.reader().dirty_minutes(partition).await
     }
 
-    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
-        self.reader().registered_topics(topic).await
+    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+        self.reader().registered_topic_generations(topic).await
     }
 }

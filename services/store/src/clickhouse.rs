@@ -147,7 +147,7 @@ impl TickStore for ClickHouseTickStore {
     }
 
     /// Repeated rows that the server has not merged yet are each counted.
-    async fn hours_with_max_tick_counts(
+    async fn hours_with_tick_count_upper_bounds(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -174,7 +174,7 @@ impl TickStore for ClickHouseTickStore {
 
     /// Deletes nothing and returns 0: the server drops ticks whose append time is older than the
     /// TTL of their table.
-    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_block_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         Ok(0)
     }
 }

@@ -161,7 +161,7 @@ pub fn trades_current(
 /// The trades that the fold has counted among some ticks: those that count and those that were
 /// cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AdmittedTrades {
+pub struct AdmittedTradesSummary {
     /// Their number.
     pub count: u64,
     /// The least append time among them, in UTC nanoseconds; `None` if there are none.
@@ -175,7 +175,7 @@ pub fn trades_admitted_and_current(
     excluded: &[ExcludedRange],
     next: Position,
     settings: &VenueSettings,
-) -> (AdmittedTrades, Vec<Tick>) {
+) -> (AdmittedTradesSummary, Vec<Tick>) {
     let mut current = TickClassifier::new(*settings, next);
     let mut amendments = AmendmentIndex::default();
     ticks.sort_by_key(|tick| tick.position);
@@ -187,11 +187,11 @@ pub fn trades_admitted_and_current(
         amendments.insert(tick, settings);
         tick.amendment.is_none()
     });
-    let admitted = AdmittedTrades {
+    let admitted = AdmittedTradesSummary {
         count: ticks.len() as u64,
         first_append_ns: ticks.iter().map(|tick| tick.append_time_ns).min(),
     };
-    ticks.retain_mut(|tick| amendments.apply(tick, settings));
+    ticks.retain_mut(|tick| amendments.apply_unless_cancelled(tick, settings));
     ticks.sort_by(|left, right| cmp_trade_order(left, right, settings.ties));
     (admitted, ticks)
 }

@@ -31,7 +31,7 @@ impl EpochEnds {
     /// Returns whether a position is at or beyond the end of its epoch. An epoch that goes on has
     /// no end.
     #[must_use]
-    pub fn is_beyond(&self, position: Position) -> bool {
+    pub fn is_at_or_beyond_end(&self, position: Position) -> bool {
         let found = self
             .ends
             .binary_search_by_key(&position.epoch, |end| end.epoch);
@@ -62,11 +62,11 @@ mod tests {
     fn a_position_is_beyond_the_end_of_its_own_epoch_only() {
         let ends = EpochEnds::new(vec![at(3, 5), at(1, 7)]);
         for beyond in [at(1, 7), at(1, 8), at(3, 5), at(3, u64::MAX)] {
-            assert!(ends.is_beyond(beyond), "{beyond}");
+            assert!(ends.is_at_or_beyond_end(beyond), "{beyond}");
         }
         for within in [at(0, 9), at(1, 6), at(2, 100), at(3, 4), at(4, 100)] {
-            assert!(!ends.is_beyond(within), "{within}");
+            assert!(!ends.is_at_or_beyond_end(within), "{within}");
         }
-        assert!(!EpochEnds::default().is_beyond(at(0, 0)));
+        assert!(!EpochEnds::default().is_at_or_beyond_end(at(0, 0)));
     }
 }

@@ -3,7 +3,7 @@
 //! bytes of a difference but its last have the highest bit.
 
 use crate::compression::CompressionError;
-use crate::state::{IdSegmentRow, IdSegmentStart, SegmentIds};
+use crate::state::{StoredIdSegment, IdSegmentStart, SegmentIds};
 
 /// The format byte.
 const FORMAT: u8 = 3;
@@ -16,8 +16,8 @@ pub(crate) fn encode_ids(ids: &SegmentIds) -> Vec<u8> {
     }
 }
 
-fn encode_differences(ids: impl ExactSizeIterator<Item = u128>, id_bytes: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(16 + ids.len() * id_bytes);
+fn encode_differences(ids: impl ExactSizeIterator<Item = u128>, estimated_bytes_per_id: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(16 + ids.len() * estimated_bytes_per_id);
     out.push(FORMAT);
     let mut last = 0;
     for id in ids {
@@ -33,13 +33,13 @@ fn encode_differences(ids: impl ExactSizeIterator<Item = u128>, id_bytes: usize)
 }
 
 /// The ids of a segment, read chunk by chunk.
-pub(crate) struct SegmentReader {
+pub(crate) struct IdSegmentAssembler {
     ids: SegmentIds,
     chunk_count: u32,
 }
 
-impl SegmentReader {
-    /// Returns a reader of a segment that begins at `start`.
+impl IdSegmentAssembler {
+    /// Returns an assembler without chunks, of a segment that begins at `start`.
     pub(crate) const fn new(start: IdSegmentStart) -> Self {
         Self {
             ids: SegmentIds::empty(start),
@@ -63,8 +63,8 @@ impl SegmentReader {
         }
     }
 
-    /// Returns the ids of all chunks.
-    pub(crate) fn into_row(mut self) -> IdSegmentRow {
+    /// Returns the ids of all added chunks.
+    pub(crate) fn into_stored_segment(mut self) -> StoredIdSegment {
         // The chunks ascend each, and this sort merges ascending runs.
         match &mut self.ids {
             SegmentIds::Numbers(ids) => {
@@ -76,7 +76,7 @@ impl SegmentReader {
                 ids.dedup();
             }
         }
-        IdSegmentRow {
+        StoredIdSegment {
             ids: self.ids,
             chunk_count: self.chunk_count,
         }
@@ -142,7 +142,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{FORMAT, SegmentReader, encode_ids};
+    use super::{FORMAT, IdSegmentAssembler, encode_ids};
     use crate::state::{IdSegmentStart, SegmentIds};
 
     const NUMBERS: IdSegmentStart = IdSegmentStart::Number(0);
@@ -161,12 +161,12 @@ mod tests {
         fn numbers_in_chunks_are_read_as_one_segment(
             chunks in prop::collection::vec(prop::collection::btree_set(number(), 0..200), 0..5)
         ) {
-            let mut reader = SegmentReader::new(NUMBERS);
+            let mut reader = IdSegmentAssembler::new(NUMBERS);
             for (number, chunk) in (0..).zip(&chunks) {
                 let ids = SegmentIds::Numbers(chunk.iter().copied().collect());
                 reader.add_chunk(number, &encode_ids(&ids)).unwrap();
             }
-            let row = reader.into_row();
+            let row = reader.into_stored_segment();
             let all: BTreeSet<_> = chunks.iter().flatten().copied().collect();
             prop_assert_eq!(row.ids, SegmentIds::Numbers(all.into_iter().collect()));
             prop_assert_eq!(row.chunk_count as usize, chunks.len());
@@ -175,9 +175,9 @@ mod tests {
         #[test]
         fn digests_are_read_as_they_were_written(ids in prop::collection::btree_set(digest(), 0..200)) {
             let ids = SegmentIds::Digests(ids.into_iter().collect());
-            let mut reader = SegmentReader::new(DIGESTS);
+            let mut reader = IdSegmentAssembler::new(DIGESTS);
             reader.add_chunk(3, &encode_ids(&ids)).unwrap();
-            let row = reader.into_row();
+            let row = reader.into_stored_segment();
             prop_assert_eq!((row.ids, row.chunk_count), (ids, 4));
         }
 
@@ -187,7 +187,7 @@ mod tests {
         ) {
             let body = if has_format { [&[FORMAT][..], &bytes].concat() } else { bytes };
             for start in [NUMBERS, DIGESTS] {
-                let mut reader = SegmentReader::new(start);
+                let mut reader = IdSegmentAssembler::new(start);
                 let is_read = reader.add_chunk(0, &body).is_ok();
                 prop_assert!(!is_read || body[0] == FORMAT);
             }
@@ -196,7 +196,7 @@ mod tests {
         #[test]
         fn a_chunk_that_is_cut_within_an_id_is_an_error(id in 128_u64..) {
             let body = encode_ids(&SegmentIds::Numbers(vec![id]));
-            let mut reader = SegmentReader::new(NUMBERS);
+            let mut reader = IdSegmentAssembler::new(NUMBERS);
             prop_assert!(reader.add_chunk(0, &body[..body.len() - 1]).is_err());
         }
     }
@@ -213,12 +213,12 @@ mod tests {
             &[FORMAT, 0x80],
         ];
         for body in bodies {
-            let mut reader = SegmentReader::new(NUMBERS);
+            let mut reader = IdSegmentAssembler::new(NUMBERS);
             assert!(reader.add_chunk(0, body).is_err(), "{body:?}");
         }
         let mut greatest = encode_ids(&SegmentIds::Digests(vec![u128::MAX]));
         greatest.push(1);
-        let mut reader = SegmentReader::new(DIGESTS);
+        let mut reader = IdSegmentAssembler::new(DIGESTS);
         assert!(reader.add_chunk(0, &greatest).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use market::{Instrument, Venue};
 
-use crate::bar_store::IdRangeQuery;
+use crate::bar_store::IdRangesQuery;
 
 /// A text that is greater than the key of every instrument.
 pub(crate) const AFTER_ALL_KEYS: &str = "\u{7f}";
@@ -14,7 +14,7 @@ pub(crate) fn venue_key_bounds(venue: &Venue) -> (String, String) {
 
 /// Returns the key (instrument, scope, `bucket_ns`) after which the page of a query begins, and a
 /// text that is greater than the keys of all instruments that match the query.
-pub(crate) fn id_set_page_bounds(query: &IdRangeQuery) -> ((String, String, i64), String) {
+pub(crate) fn id_set_page_bounds(query: &IdRangesQuery) -> ((String, String, i64), String) {
     let (floor, ceiling) = match &query.symbol {
         Some(symbol) => {
             let key = Instrument::new(&query.venue, symbol).key().to_owned();

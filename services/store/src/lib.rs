@@ -34,10 +34,10 @@ mod tick_store;
 mod timescale;
 mod topic_generation;
 
-pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+pub use bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangesQuery, SymbolQuery};
 pub use clickhouse::{ClickHouseConfig, ClickHouseTickStore};
 pub use current::{
-    AdmittedTrades, AmendmentIndex, DuplicateComparison, DuplicateTick, TickClassifier,
+    AdmittedTradesSummary, AmendmentIndex, DuplicateComparison, DuplicateTick, TickClassifier,
     TickInclusion, TradeField, UnmatchedDuplicate, differing_fields, find_verdict,
     trades_admitted_and_current, trades_current,
 };
@@ -52,8 +52,8 @@ pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
     AMENDMENTS_SCOPE, BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges,
-    IdSegmentKey, IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSegmentWrite, IdSetChange,
-    IdSetKey, IdSetRow, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
+    IdSegmentKey, StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdChunkWrite, IdSetChange,
+    IdSetKey, StoredIdSet, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
     PendingAmendmentRow, RefoldMark, SegmentIds, StoredBar, SymbolRow, TickVerdict, VenueRow,
 };
 pub use tick_lookup::TickLookup;
@@ -62,4 +62,4 @@ pub use timescale::{
     TimescaleBarReader, TimescaleBarStore, TimescaleConfig, TimescaleEdition,
     TimescaleMigrationResult,
 };
-pub use topic_generation::{RegisteredTopic, TopicGeneration};
+pub use topic_generation::{RegisteredTopicGeneration, TopicGeneration};

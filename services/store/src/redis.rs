@@ -150,10 +150,10 @@ impl RedisNewestPriceStore {
 
     /// Returns why prices are not written, if a write has failed and a test write to the same node
     /// fails too. A server that responds may take no writes: it is out of memory, or a replica.
-    pub async fn write_failure(&self) -> Option<String> {
+    pub async fn recheck_write_failure(&self) -> Option<String> {
         let failed_key = self.shared.failed_write.get()?;
         let mut test_write = cmd("SET");
-        test_write.arg(value::test_key(&failed_key)).arg("");
+        test_write.arg(value::test_write_key(&failed_key)).arg("");
         match self
             .shared
             .run_command::<()>(test_write.arg("PX").arg(1))
@@ -248,7 +248,7 @@ async fn write_price_batch(shared: &SharedRedisState, prices: &[NewestPrice]) {
         Err(_) => (count, first_key.map(|key| FailedWrite { key })),
     };
     if let Some(FailedWrite { key }) = failed_write {
-        shared.failed_write.record(key);
+        shared.failed_write.record_if_none(key);
     }
     if failed > 0 {
         shared.metrics.errors.increment(1);

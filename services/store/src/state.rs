@@ -203,7 +203,7 @@ pub struct IdSegmentSummary {
 
 /// The stored ids of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdSegmentRow {
+pub struct StoredIdSegment {
     /// The ids of all chunks.
     pub ids: SegmentIds,
     /// The number of chunks.
@@ -212,7 +212,7 @@ pub struct IdSegmentRow {
 
 /// A set of ids as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IdSetRow {
+pub struct StoredIdSet {
     /// The numbers that are stored as ranges.
     pub ranges: IdRanges,
     /// The segments of the ids that are stored one by one, in order of their starts.
@@ -248,13 +248,13 @@ pub enum IdSetWrites {
         /// The segments to remove, with all their chunks, before anything is written.
         removed: Vec<IdSegmentStart>,
         /// The chunks to write; each replaces a stored chunk with the same number.
-        written: Vec<IdSegmentWrite>,
+        written: Vec<IdChunkWrite>,
     },
 }
 
 /// A chunk of a segment to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdSegmentWrite {
+pub struct IdChunkWrite {
     /// Where the segment begins.
     pub start: IdSegmentStart,
     /// The number of the chunk. The chunks of a segment are numbered from 0, without gaps.

@@ -77,7 +77,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Returns the position of the first record of a partition that is not archived, or `None` if
     /// nothing of it is archived.
-    fn archive_position(
+    fn next_archive_position(
         &self,
         partition: u32,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send {
@@ -121,7 +121,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
         lookup: &TickLookup,
     ) -> impl Future<Output = Result<Vec<Tick>, StoreError>> + Send {
         async move {
-            let hours = self.hours_with_max_tick_counts(instrument, start_ns, end_ns);
+            let hours = self.hours_with_tick_count_upper_bounds(instrument, start_ns, end_ns);
             let mut firsts = FirstMatchingTicks::new(lookup);
             for (hour_ns, _) in hours.await? {
                 let hour_end_ns = hour_ns.saturating_add(HOUR_NS);
@@ -136,7 +136,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
 
     /// Returns the first nanoseconds of the hours that have ticks of an instrument in
     /// `[start_ns, end_ns)`, ascending. Each comes with an upper bound of its number of rows.
-    fn hours_with_max_tick_counts(
+    fn hours_with_tick_count_upper_bounds(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -149,7 +149,7 @@ pub trait TickStore: Clone + Send + Sync + 'static {
     /// Deletes trades appended before `trades_before_ns`, and edits and cancels appended before
     /// `amendments_before_ns`, in whole blocks by the newest of each: a limited number per call.
     /// Returns the number of deleted blocks.
-    fn delete_expired_batch(
+    fn delete_expired_block_batch(
         &self,
         trades_before_ns: i64,
         amendments_before_ns: i64,

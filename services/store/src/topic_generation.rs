@@ -17,7 +17,7 @@ pub struct TopicGeneration {
 
 /// A generation of a topic that is registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegisteredTopic {
+pub struct RegisteredTopicGeneration {
     /// The identifier of the generation.
     pub topic_id: String,
     /// Its epoch.
@@ -30,7 +30,7 @@ pub struct RegisteredTopic {
 
 /// What registering a generation comes to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum TopicRegistration {
+pub(crate) enum RegistrationDecision {
     /// It is the current generation and has this epoch.
     Current(u64),
     /// It is new, and its epoch is to be this one.
@@ -40,11 +40,11 @@ pub(crate) enum TopicRegistration {
 impl TopicGeneration {
     /// Decides about registering the generation. `registered` holds the generations of the topic,
     /// in ascending order of their epochs; `store` is the name of the store, for errors.
-    pub(crate) fn registration(
+    pub(crate) fn decide_registration(
         &self,
-        registered: &[RegisteredTopic],
+        registered: &[RegisteredTopicGeneration],
         store: &str,
-    ) -> Result<TopicRegistration, StoreError> {
+    ) -> Result<RegistrationDecision, StoreError> {
         let newest = registered.last();
         let known = registered.iter().find(|one| one.topic_id == self.topic_id);
         let Some(known) = known else {
@@ -62,7 +62,7 @@ impl TopicGeneration {
                 newest.check_partitions(&self.topic, self.partitions, store)?;
             }
             let epoch = newest.map_or(1, |newest| newest.epoch + 1);
-            return Ok(TopicRegistration::New(epoch));
+            return Ok(RegistrationDecision::New(epoch));
         };
         if newest.is_some_and(|newest| newest.epoch != known.epoch) {
             return Err(StoreError::TopicSuperseded {
@@ -72,11 +72,11 @@ impl TopicGeneration {
             });
         }
         known.check_partitions(&self.topic, self.partitions, store)?;
-        Ok(TopicRegistration::Current(known.epoch))
+        Ok(RegistrationDecision::Current(known.epoch))
     }
 }
 
-impl RegisteredTopic {
+impl RegisteredTopicGeneration {
     /// Checks that a topic still has the partitions with which it was registered.
     ///
     /// # Errors
@@ -112,8 +112,8 @@ mod tests {
         }
     }
 
-    fn registered(topic_id: &str, epoch: u64, origin: Option<&str>) -> RegisteredTopic {
-        RegisteredTopic {
+    fn registered(topic_id: &str, epoch: u64, origin: Option<&str>) -> RegisteredTopicGeneration {
+        RegisteredTopicGeneration {
             topic_id: topic_id.to_owned(),
             epoch,
             partitions: 4,
@@ -126,11 +126,11 @@ mod tests {
         let one = [registered("a", 1, Some("here"))];
         let both = [one[0].clone(), registered("b", 2, Some("here"))];
         let register =
-            |id, known: &[RegisteredTopic]| generation(id, 4, "here").registration(known, "store");
-        assert_eq!(register("a", &[]).unwrap(), TopicRegistration::New(1));
-        assert_eq!(register("a", &one).unwrap(), TopicRegistration::Current(1));
-        assert_eq!(register("b", &one).unwrap(), TopicRegistration::New(2));
-        assert_eq!(register("b", &both).unwrap(), TopicRegistration::Current(2));
+            |id, known: &[RegisteredTopicGeneration]| generation(id, 4, "here").decide_registration(known, "store");
+        assert_eq!(register("a", &[]).unwrap(), RegistrationDecision::New(1));
+        assert_eq!(register("a", &one).unwrap(), RegistrationDecision::Current(1));
+        assert_eq!(register("b", &one).unwrap(), RegistrationDecision::New(2));
+        assert_eq!(register("b", &both).unwrap(), RegistrationDecision::Current(2));
         let superseded = register("a", &both).unwrap_err();
         assert!(matches!(superseded, StoreError::TopicSuperseded { .. }));
     }
@@ -139,22 +139,22 @@ mod tests {
     fn a_topic_of_another_cluster_or_name_is_a_stranger_unless_an_operator_allows_it() {
         let stranger = generation("b", 4, "there");
         let error = stranger
-            .registration(&[registered("a", 1, Some("here"))], "store")
+            .decide_registration(&[registered("a", 1, Some("here"))], "store")
             .unwrap_err();
         let text = error.to_string();
         assert!(
             text.contains("belongs to here") && text.contains("there"),
             "{text}"
         );
-        let allowed = stranger.registration(&[registered("a", 1, None)], "store");
-        assert_eq!(allowed.unwrap(), TopicRegistration::New(2));
+        let allowed = stranger.decide_registration(&[registered("a", 1, None)], "store");
+        assert_eq!(allowed.unwrap(), RegistrationDecision::New(2));
     }
 
     #[test]
     fn neither_a_topic_nor_its_successor_has_other_partitions_than_the_state() {
         for topic_id in ["a", "b"] {
             let error = generation(topic_id, 8, "here")
-                .registration(&[registered("a", 1, Some("here"))], "store")
+                .decide_registration(&[registered("a", 1, Some("here"))], "store")
                 .unwrap_err();
             assert!(matches!(
                 error,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use host::{ConfigErrors, ConfigReader, SettingValue};
+use host::{ConfigErrors, ErrorCollectingConfigReader, SettingValue};
 use kafka::KafkaConfig;
 use market::{Interval, Symbol, Venue, Window, parse_time};
 use store::{ClickHouseConfig, SymbolRow, TimescaleConfig};
@@ -108,7 +108,7 @@ impl VerifyArgs {
 
     /// Returns the stores of a cluster if their URLs are set, otherwise a data folder.
     pub(crate) fn read_target(&mut self) -> Result<VerifyTarget, ConfigErrors> {
-        let mut layers = ConfigReader::load(None)?;
+        let mut layers = ErrorCollectingConfigReader::load(None)?;
         let timescaledb = std::mem::take(&mut self.timescaledb).read_optional(&mut layers);
         let clickhouse = std::mem::take(&mut self.clickhouse).read_optional(&mut layers);
         match (&timescaledb, &clickhouse) {
@@ -151,13 +151,13 @@ impl VerifyArgs {
         }
     }
 
-    /// Returns whether the command line selects only some symbols.
-    pub(crate) const fn has_symbol_filter(&self) -> bool {
+    /// Returns whether the command line sets `--venue` or `--symbol`.
+    pub(crate) const fn filters_by_venue_or_symbol(&self) -> bool {
         self.venue.is_some() || self.symbol.is_some()
     }
 
-    /// Returns whether the command line selects the symbol of `row`, whose venue it selects.
-    pub(crate) fn selects_symbol(&self, row: &SymbolRow) -> bool {
+    /// Returns whether `--symbol` selects the symbol of `row`. Says nothing about its venue.
+    pub(crate) fn symbol_filter_matches(&self, row: &SymbolRow) -> bool {
         let symbol = self.symbol.as_ref();
         symbol.is_none_or(|symbol| symbol.as_str() == row.instrument.symbol())
     }

@@ -141,16 +141,16 @@ impl DayComparer<'_> {
             }
             Some(other) => self.report_differing_values(row, &other.bar, "refolded"),
         }
-        self.check_order_dependent_values(row, refolded);
+        self.check_closed_revision_and_through(row, refolded);
         match self.report.difference_count == before {
             true => StoredBarCheckResult::Right,
             false => StoredBarCheckResult::Wrong,
         }
     }
 
-    /// Checks the values of a bar that depend on the order of the log, as far as one bar shows
-    /// them.
-    fn check_order_dependent_values(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) {
+    /// Checks the values of a row that depend on the order of the log and not on the trades alone:
+    /// `closed`, `revision` and `through`, as far as one bar shows them.
+    fn check_closed_revision_and_through(&mut self, row: &BarRow, refolded: Option<&RefoldedBar>) {
         let closed = row.window.end_ns() <= self.symbol.closed_until_ns;
         if row.closed != closed {
             let until = format_time(self.symbol.closed_until_ns);

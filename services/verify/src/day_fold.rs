@@ -38,9 +38,9 @@ impl DayFold {
         }
     }
 
-    /// Starts a day of a symbol whose trades of equal event time have the order `ties`. All bars of
-    /// the day before must have been taken.
-    pub(crate) const fn start_day(&mut self, day_ns: i64, ties: TieOrder) {
+    /// Sets the day of the ticks that follow, and the order `ties` of trades of equal event time.
+    /// Removes no bars: those of the day before must have been taken.
+    pub(crate) const fn set_day(&mut self, day_ns: i64, ties: TieOrder) {
         self.day_ns = day_ns;
         self.ties = ties;
     }

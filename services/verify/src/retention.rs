@@ -25,9 +25,9 @@ impl RetentionLimits {
         append_ns < self.now_ns.saturating_sub(HORIZON_NS)
     }
 
-    /// Returns whether bars whose first trade was appended at `append_ns` may be deleted.
-    pub(crate) const fn bars_may_be_deleted(self, append_ns: i64) -> bool {
-        append_ns < self.now_ns.saturating_sub(BAR_RETENTION_NS)
+    /// Returns whether bars whose first trade was appended at `first_append_ns` may be deleted.
+    pub(crate) const fn bars_may_be_deleted(self, first_append_ns: i64) -> bool {
+        first_append_ns < self.now_ns.saturating_sub(BAR_RETENTION_NS)
     }
 
     /// Returns whether two different bars prove no error: the refolded one lacks trades that may be

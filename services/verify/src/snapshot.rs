@@ -64,7 +64,7 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
             )
         })?;
         let snapshot = Self::from_stores_without_waiting(&bars, ticks, partitions).await?;
-        if snapshot.count_unarchived_records().await? > 0
+        if snapshot.count_folded_unarchived_records().await? > 0
             && !snapshot
                 .archive_missing_ticks_unless_locked(path, clock, progress)
                 .await?
@@ -88,12 +88,12 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
             partitions: u32::try_from(partitions).expect("partitions are counted in 32 bits"),
             ..DataFolderOptions::default()
         };
-        let folder = match DataFolder::open(path, options, clock.clone()).await {
+        let folder = match DataFolder::open_or_create(path, options, clock.clone()).await {
             Ok(folder) => folder,
             Err(DataFolderError::Log(LogError::Locked { .. })) => return Ok(false),
             Err(error) => return Err(error).context("cannot bring the ticks up to date"),
         };
-        let lag = self.count_unarchived_records().await?;
+        let lag = self.count_folded_unarchived_records().await?;
         progress.print_message(&format!(
             "no process has {} open; archiving {} records that are folded and not archived yet",
             path.display(),
@@ -110,7 +110,7 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
                 metrics: archiver::ArchiverMetrics::new(partition),
                 health: health.register("archiver"),
             };
-            if self.count_unarchived_in_partition(partition, *next).await? > 0 {
+            if self.count_folded_unarchived_in_partition(partition, *next).await? > 0 {
                 archiver.catch_up(next.offset).await?;
             }
         }
@@ -161,7 +161,7 @@ impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
     ) -> anyhow::Result<()> {
         let begin_ns = clock.monotonic_ns();
         loop {
-            let lag = self.count_unarchived_records().await?;
+            let lag = self.count_folded_unarchived_records().await?;
             let waited = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begin_ns));
             if lag == 0 {
                 return Ok(());
@@ -178,26 +178,27 @@ impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
     }
 
     /// Returns the number of records that are folded and not archived.
-    async fn count_unarchived_records(&self) -> Result<u64, StoreError> {
+    async fn count_folded_unarchived_records(&self) -> Result<u64, StoreError> {
         let mut lag = 0;
         for (partition, next) in (0..).zip(&self.first_unfolded_positions) {
-            lag += self.count_unarchived_in_partition(partition, *next).await?;
+            lag += self.count_folded_unarchived_in_partition(partition, *next).await?;
         }
         Ok(lag)
     }
 
-    async fn count_unarchived_in_partition(
+    /// Returns the number of records before `first_unfolded` that are not archived.
+    async fn count_folded_unarchived_in_partition(
         &self,
         partition: u32,
-        next: Position,
+        first_unfolded: Position,
     ) -> Result<u64, StoreError> {
-        let archived = self.ticks.archive_position(partition).await?;
+        let archived = self.ticks.next_archive_position(partition).await?;
         let archived = archived.unwrap_or_default();
-        if archived.epoch < next.epoch {
-            return Ok(next.offset);
+        if archived.epoch < first_unfolded.epoch {
+            return Ok(first_unfolded.offset);
         }
-        Ok(match archived.epoch == next.epoch {
-            true => next.offset.saturating_sub(archived.offset),
+        Ok(match archived.epoch == first_unfolded.epoch {
+            true => first_unfolded.offset.saturating_sub(archived.offset),
             false => 0,
         })
     }

@@ -50,7 +50,7 @@ pub(crate) enum UnfoldedCause {
 ///
 /// # Errors
 /// If the log cannot be read, or does not hold these positions.
-pub(crate) async fn find_unfolded_in_folder<C: Clock>(
+pub(crate) async fn find_unfolded_in_folder_unless_locked<C: Clock>(
     path: &Path,
     first_unfolded: &[Position],
     clock: &C,
@@ -59,7 +59,7 @@ pub(crate) async fn find_unfolded_in_folder<C: Clock>(
     if !DataFolder::exists(path) {
         return Ok(Vec::new());
     }
-    let opened = DataFolder::open_trades(path, DataFolderOptions::default(), clock.clone());
+    let opened = DataFolder::open_or_create_trades(path, DataFolderOptions::default(), clock.clone());
     let log = match opened {
         Err(LogError::Locked { .. }) => return Ok(Vec::new()),
         opened => opened.context("cannot read how far the log reaches")?,
@@ -128,7 +128,7 @@ pub(crate) async fn find_standing_partitions<R: BarReader, C: Clock>(
 ) -> anyhow::Result<Vec<StandingPartition>> {
     let open_at_first = find_open_transactions(topic, clock).await?;
     let begin_ns = clock.monotonic_ns();
-    let unfolded = find_unfolded_partitions(log, bars, first_unfolded, clock).await?;
+    let unfolded = find_partitions_that_stay_unfolded(log, bars, first_unfolded, clock).await?;
     let mut standing: BTreeMap<_, _> = unfolded
         .into_iter()
         .map(|found| (found.partition, found))
@@ -170,7 +170,7 @@ async fn find_open_transactions<C: Clock>(
 
 /// Returns the partitions that are not folded beyond the positions of `first_unfolded`, one for
 /// each partition. Waits only if the log holds records there.
-async fn find_unfolded_partitions<R: BarReader, C: Clock>(
+async fn find_partitions_that_stay_unfolded<R: BarReader, C: Clock>(
     log: &KafkaLog,
     bars: &R,
     first_unfolded: &[Position],
@@ -178,7 +178,7 @@ async fn find_unfolded_partitions<R: BarReader, C: Clock>(
 ) -> anyhow::Result<Vec<StandingPartition>> {
     let mut standing = Vec::new();
     for (partition, position) in (0..).zip(first_unfolded) {
-        if has_records_at(log, partition, position.offset).await? {
+        if has_records_from(log, partition, position.offset).await? {
             standing.push((partition, *position));
         }
     }
@@ -207,7 +207,7 @@ async fn find_unfolded_partitions<R: BarReader, C: Clock>(
 }
 
 /// Returns whether the log holds a record at `offset` or later, or is kept from delivering it.
-async fn has_records_at(log: &KafkaLog, partition: u32, offset: u64) -> Result<bool, LogError> {
+async fn has_records_from(log: &KafkaLog, partition: u32, offset: u64) -> Result<bool, LogError> {
     match log.fetch(partition, offset, 1).await {
         Ok(batch) if !batch.records.is_empty() => Ok(true),
         Ok(_) => Ok(log.unread_records(partition).is_some()),

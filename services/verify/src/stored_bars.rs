@@ -50,7 +50,7 @@ impl<'a, R: BarReader> StoredBarsReader<'a, R> {
     }
 
     /// Returns the start of the first day that holds a bar which was not taken.
-    pub(crate) async fn next_day_start(&mut self) -> Result<Option<i64>, StoreError> {
+    pub(crate) async fn peek_day_start(&mut self) -> Result<Option<i64>, StoreError> {
         let mut first = None;
         for index in 0..self.intervals.len() {
             let day_ns = self
@@ -76,8 +76,8 @@ impl<'a, R: BarReader> StoredBarsReader<'a, R> {
     }
 
     /// Returns the next bar of the interval with this index, without removing it.
-    async fn peek_bar(&mut self, index: usize) -> Result<Option<&BarRow>, StoreError> {
-        let reader = &mut self.intervals[index];
+    async fn peek_bar(&mut self, interval_index: usize) -> Result<Option<&BarRow>, StoreError> {
+        let reader = &mut self.intervals[interval_index];
         if reader.rows.is_empty()
             && let Some(start_ns) = reader.next_start_ns
         {

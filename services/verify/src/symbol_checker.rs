@@ -26,12 +26,12 @@ pub(crate) struct SymbolChecker<'a, R, T, C> {
     clock: &'a C,
     progress: &'a ProgressDisplay,
     verdicts: VerdictPageCache<'a, R>,
-    fold: DayFold,
+    day_fold: DayFold,
     report: VerifyReport,
 }
 
 /// The symbol that is being checked.
-struct CheckedSymbol<'a> {
+struct SymbolUnderCheck<'a> {
     symbol: &'a SymbolRow,
     partition: u32,
     /// The first position of its partition that is not folded.
@@ -66,7 +66,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             clock,
             progress,
             verdicts: VerdictPageCache::new(&snapshot.bars),
-            fold: DayFold::new(),
+            day_fold: DayFold::new(),
             report: VerifyReport::default(),
         }
     }
@@ -85,28 +85,28 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     ) -> Result<(), StoreError> {
         self.progress.show_symbol(symbol.instrument.key());
         self.report.symbols += 1;
-        let mut checked = self.load_symbol(symbol, settings).await?;
+        let mut under_check = self.load_symbol(symbol, settings).await?;
         let snapshot = self.snapshot;
         let days = self.range.bounds_of_touched_days();
         let mut bars = StoredBarsReader::new(&snapshot.bars, &symbol.instrument, days);
         let mut ticks = TickSliceReader::open(&snapshot.ticks, &symbol.instrument, days).await?;
         let mut oldest_append_ns = i64::MAX;
-        while let Some(day_ns) = earlier_day(bars.next_day_start().await?, ticks.next_day_start()) {
-            let mut unmatched = self.fold_day(&mut checked, day_ns, &mut ticks).await?;
+        while let Some(day_ns) = earlier_day(bars.peek_day_start().await?, ticks.peek_day_start()) {
+            let mut unmatched = self.read_and_fold_day(&mut under_check, day_ns, &mut ticks).await?;
             let end_ns = Interval::D1.window_containing(day_ns).end_ns();
-            let forgotten = checked
+            let forgotten = under_check
                 .current_trades
                 .forget_before_and_take_unmatched(end_ns.min(i64::MAX - 1));
             unmatched.extend(forgotten);
             let stored = bars.take_day_bars(day_ns).await?;
             let day_append_ns = first_append_ns(&stored);
             oldest_append_ns = oldest_append_ns.min(day_append_ns);
-            self.compare_day(&checked, &stored);
+            self.compare_day(&under_check, &stored);
             self.report_unmatched_duplicates(symbol, &unmatched, day_append_ns);
         }
-        let duplicates = checked.duplicates.take_rest();
-        self.look_up_conflicts(&checked, duplicates).await?;
-        let unmatched = checked
+        let duplicates = under_check.duplicates.take_rest();
+        self.look_up_conflicts(&under_check, duplicates).await?;
+        let unmatched = under_check
             .current_trades
             .forget_before_and_take_unmatched(i64::MAX);
         // If ids are unique within the symbol, the first delivery may be outside of the range.
@@ -120,7 +120,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         &self,
         symbol: &'s SymbolRow,
         settings: Option<VenueSettings>,
-    ) -> Result<CheckedSymbol<'s>, StoreError> {
+    ) -> Result<SymbolUnderCheck<'s>, StoreError> {
         let first_unfolded_positions = &self.snapshot.first_unfolded_positions;
         let partitions = u32::try_from(first_unfolded_positions.len()).expect("counted in 32 bits");
         let partition = schemas::partition_of(symbol.instrument.key().as_bytes(), partitions);
@@ -138,7 +138,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         let next = first_unfolded_positions[partition as usize];
         let mut dirty_rows = self.snapshot.bars.dirty_minutes(partition).await?;
         dirty_rows.retain(|row| row.instrument == symbol.instrument);
-        Ok(CheckedSymbol {
+        Ok(SymbolUnderCheck {
             symbol,
             partition,
             next,
@@ -149,26 +149,27 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         })
     }
 
-    /// Folds the ticks of a day. Returns duplicates whose first delivery was not found.
-    async fn fold_day(
+    /// Reads the ticks of a day, classifies them, and adds them to the fold of the day. Counts
+    /// conflicts of duplicates on the way. Returns duplicates whose first delivery was not found.
+    async fn read_and_fold_day(
         &mut self,
-        checked: &mut CheckedSymbol<'_>,
+        under_check: &mut SymbolUnderCheck<'_>,
         day_ns: i64,
         slices: &mut TickSliceReader,
     ) -> Result<Vec<UnmatchedDuplicate>, StoreError> {
-        self.fold.start_day(day_ns, checked.settings.ties);
+        self.day_fold.set_day(day_ns, under_check.settings.ties);
         let mut unmatched = Vec::new();
         while let Some((slice, ticks)) = slices.next_slice_of_day(day_ns).await? {
             unmatched.extend(
-                checked
+                under_check
                     .current_trades
                     .forget_before_and_take_unmatched(slice.start_ns),
             );
-            let (partition, next) = (checked.partition, checked.next);
+            let (partition, next) = (under_check.partition, under_check.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
-            let mut classified = self.classify_ticks(checked, &ticks);
-            self.count_conflicts(checked, &mut classified).await?;
-            self.fold_trades(checked, classified);
+            let mut classified = self.classify_ticks(under_check, &ticks);
+            self.count_conflicts_in_slice(under_check, &mut classified).await?;
+            self.add_amended_trades_to_day_fold(under_check, classified);
             self.progress.add_checked_ticks(slice.rows);
         }
         Ok(unmatched)
@@ -177,18 +178,18 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     /// Classifies ticks and counts them.
     fn classify_ticks(
         &mut self,
-        checked: &mut CheckedSymbol<'_>,
+        under_check: &mut SymbolUnderCheck<'_>,
         ticks: &[Tick],
     ) -> ClassifiedTicks {
         let limits = RetentionLimits::new(self.clock.now_ns());
         let mut classified = ClassifiedTicks::default();
         for tick in ticks {
-            let verdict = self.verdicts.verdict_at(checked.partition, tick.position);
-            match checked.current_trades.classify(tick, verdict) {
+            let verdict = self.verdicts.verdict_at(under_check.partition, tick.position);
+            match under_check.current_trades.classify(tick, verdict) {
                 TickInclusion::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
-                    self.fold.count_amendment(tick);
-                    classified.amendments.insert(tick, &checked.settings);
+                    self.day_fold.count_amendment(tick);
+                    classified.amendments.insert(tick, &under_check.settings);
                 }
                 TickInclusion::Counted => classified.trades.push(tick.clone()),
                 TickInclusion::Undecided => self.report.undecided += 1,
@@ -208,7 +209,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
                 }
                 TickInclusion::MissedDuplicate => {
                     self.report.add_difference(StoredValueDifference {
-                        instrument: checked.symbol.instrument.clone(),
+                        instrument: under_check.symbol.instrument.clone(),
                         location: DifferenceLocation::Tick(tick.trade.time_ns, tick.position),
                         field: "identity",
                         stored: "counted twice".to_owned(),
@@ -223,30 +224,30 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
 
     /// Counts the duplicates of a slice that differ from the first delivery of the same trade. Those
     /// whose first delivery is not in the slice are gathered, to be looked up with others.
-    async fn count_conflicts(
+    async fn count_conflicts_in_slice(
         &mut self,
-        checked: &mut CheckedSymbol<'_>,
+        under_check: &mut SymbolUnderCheck<'_>,
         classified: &mut ClassifiedTicks,
     ) -> Result<(), StoreError> {
         let duplicates = std::mem::take(&mut classified.duplicates);
         if duplicates.is_empty() {
             return Ok(());
         }
-        let finder = self.first_delivery_finder(checked);
+        let finder = self.first_delivery_finder(under_check);
         let (missing, matched) = finder.match_counted(duplicates, &classified.trades);
         self.report.count_conflicts(&matched);
-        let due = checked.duplicates.add(missing);
-        self.look_up_conflicts(checked, due).await
+        let due = under_check.duplicates.add(missing);
+        self.look_up_conflicts(under_check, due).await
     }
 
     /// Looks up the first deliveries of duplicates, and counts the duplicates that differ from them.
     async fn look_up_conflicts(
         &mut self,
-        checked: &CheckedSymbol<'_>,
+        under_check: &SymbolUnderCheck<'_>,
         duplicates: Vec<Tick>,
     ) -> Result<(), StoreError> {
         if !duplicates.is_empty() {
-            let finder = self.first_delivery_finder(checked);
+            let finder = self.first_delivery_finder(under_check);
             let found = finder.find(duplicates, []).await?;
             self.report.count_conflicts(&found);
         }
@@ -255,7 +256,7 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
 
     fn first_delivery_finder<'c>(
         &self,
-        checked: &'c CheckedSymbol<'_>,
+        under_check: &'c SymbolUnderCheck<'_>,
     ) -> FirstDeliveryFinder<'c, R, T>
     where
         'a: 'c,
@@ -264,34 +265,34 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         FirstDeliveryFinder {
             bars: &snapshot.bars,
             ticks: &snapshot.ticks,
-            instrument: &checked.symbol.instrument,
-            partition: checked.partition,
-            settings: checked.settings,
-            next: checked.next,
+            instrument: &under_check.symbol.instrument,
+            partition: under_check.partition,
+            settings: under_check.settings,
+            next: under_check.next,
         }
     }
 
-    /// Folds the trades of one slice.
-    fn fold_trades(&mut self, checked: &CheckedSymbol<'_>, classified: ClassifiedTicks) {
+    /// Applies the amendments of one slice to its trades and adds these to the fold of the day.
+    fn add_amended_trades_to_day_fold(&mut self, under_check: &SymbolUnderCheck<'_>, classified: ClassifiedTicks) {
         // A trade and its amendments have the same event time, and so are in the same slice.
         for mut tick in classified.trades {
-            let is_counted = classified.amendments.apply(&mut tick, &checked.settings);
+            let is_counted = classified.amendments.apply_unless_cancelled(&mut tick, &under_check.settings);
             self.report.trades += u64::from(is_counted);
-            self.fold.add_trade(&tick, !is_counted);
+            self.day_fold.add_trade(&tick, !is_counted);
         }
     }
 
-    fn compare_day(&mut self, checked: &CheckedSymbol<'_>, stored: &DayBars) {
+    fn compare_day(&mut self, under_check: &SymbolUnderCheck<'_>, stored: &DayBars) {
         let comparison = DayComparer {
-            symbol: checked.symbol,
-            next: checked.next,
+            symbol: under_check.symbol,
+            next: under_check.next,
             range: self.range,
             // The clock is read after the ticks: younger ticks cannot be deleted.
             limits: RetentionLimits::new(self.clock.now_ns()),
-            dirty_minutes: &checked.dirty_minutes,
+            dirty_minutes: &under_check.dirty_minutes,
             report: &mut self.report,
         };
-        comparison.compare_day(stored, &mut self.fold);
+        comparison.compare_day(stored, &mut self.day_fold);
     }
 
     /// Reports each duplicate whose first delivery is not among the ticks. Nothing is reported if

@@ -219,7 +219,7 @@ async fn missing_ticks_are_reported() {
     assert!(
         folder
             .ticks
-            .delete_expired_batch(filled.between_rounds_ns, filled.between_rounds_ns)
+            .delete_expired_block_batch(filled.between_rounds_ns, filled.between_rounds_ns)
             .await
             .unwrap()
             > 0
@@ -387,7 +387,7 @@ async fn bars_older_than_their_ticks_are_not_provable() {
     let folder = filled.open_folder().await;
     while folder
         .ticks
-        .delete_expired_batch(filled.between_rounds_ns, filled.between_rounds_ns)
+        .delete_expired_block_batch(filled.between_rounds_ns, filled.between_rounds_ns)
         .await
         .unwrap()
         > 0

@@ -35,7 +35,7 @@ impl TickSliceReader {
     ) -> Result<Self, StoreError> {
         let slices = plan_slices(
             &store
-                .hours_with_max_tick_counts(instrument, start_ns, end_ns)
+                .hours_with_tick_count_upper_bounds(instrument, start_ns, end_ns)
                 .await?,
         );
         let (sender, ticks) = mpsc::channel(1);
@@ -52,7 +52,7 @@ impl TickSliceReader {
     }
 
     /// Returns the start of the day of the next slice.
-    pub(crate) fn next_day_start(&self) -> Option<i64> {
+    pub(crate) fn peek_day_start(&self) -> Option<i64> {
         self.slices
             .front()
             .map(|slice| day_start_ns(slice.start_ns))
@@ -64,7 +64,7 @@ impl TickSliceReader {
         &mut self,
         day_ns: i64,
     ) -> Result<Option<(TickSliceRange, Vec<Tick>)>, StoreError> {
-        if self.next_day_start() != Some(day_ns) {
+        if self.peek_day_start() != Some(day_ns) {
             return Ok(None);
         }
         let (Some(slice), Some(ticks)) = (self.slices.pop_front(), self.ticks.recv().await) else {

@@ -31,12 +31,12 @@ impl<'a, R: BarReader> VerdictPageCache<'a, R> {
         }
     }
 
-    /// Loads the pages that hold those of `ticks` that are before `next`. Must be called before
-    /// [`VerdictPageCache::verdict_at`].
+    /// Loads the pages that hold those of `ticks` that are before `first_unfolded`. Must be
+    /// called before [`VerdictPageCache::verdict_at`].
     pub(crate) async fn load_pages(
         &mut self,
         partition: u32,
-        next: Position,
+        first_unfolded: Position,
         ticks: &[Tick],
     ) -> Result<(), StoreError> {
         if self.range_count > MAX_CACHED_RANGES {
@@ -46,7 +46,7 @@ impl<'a, R: BarReader> VerdictPageCache<'a, R> {
         let mut last_key = None;
         for position in ticks.iter().map(|tick| tick.position) {
             let key = page_key(partition, position);
-            if last_key == Some(key) || position >= next {
+            if last_key == Some(key) || position >= first_unfolded {
                 continue;
             }
             last_key = Some(key);

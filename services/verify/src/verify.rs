@@ -15,7 +15,7 @@ use crate::partitions::request_trades_topic;
 use crate::progress::ProgressDisplay;
 use crate::report::VerifyReport;
 use crate::snapshot::VerifySnapshot;
-use crate::standstill::{find_standing_partitions, find_unfolded_in_folder};
+use crate::standstill::{find_standing_partitions, find_unfolded_in_folder_unless_locked};
 use crate::symbol_checker::SymbolChecker;
 
 /// The number of symbols that are read at once.
@@ -61,7 +61,7 @@ pub(crate) async fn verify_target<C: Clock>(
             let mut report =
                 compare_all_bars(arguments, target, &snapshot, &clock, &progress).await?;
             let folded = &snapshot.first_unfolded_positions;
-            report.standing = find_unfolded_in_folder(path, folded, &clock).await?;
+            report.standing = find_unfolded_in_folder_unless_locked(path, folded, &clock).await?;
             report
         }
         VerifyTarget::Cluster(config) => {
@@ -95,7 +95,7 @@ async fn compare_all_bars<R: BarReader, T: TickStore, C: Clock>(
     progress: &ProgressDisplay,
 ) -> anyhow::Result<VerifyReport> {
     let symbols = read_symbols(&snapshot.bars, arguments).await?;
-    if symbols.is_empty() && arguments.has_symbol_filter() {
+    if symbols.is_empty() && arguments.filters_by_venue_or_symbol() {
         bail!(
             "there is no such symbol in {target}; trades that were just sent are folded within a \
              second"
@@ -107,7 +107,7 @@ async fn compare_all_bars<R: BarReader, T: TickStore, C: Clock>(
         let instrument = &symbol.instrument;
         let hours = snapshot
             .ticks
-            .hours_with_max_tick_counts(instrument, days.0, days.1)
+            .hours_with_tick_count_upper_bounds(instrument, days.0, days.1)
             .await?;
         tick_count += hours.iter().map(|(_, rows)| rows).sum::<u64>();
     }
@@ -150,6 +150,6 @@ async fn read_symbols<R: BarReader>(
             return Ok(symbols);
         };
         after = Some(last.instrument.clone());
-        symbols.extend(page.into_iter().filter(|row| arguments.selects_symbol(row)));
+        symbols.extend(page.into_iter().filter(|row| arguments.symbol_filter_matches(row)));
     }
 }

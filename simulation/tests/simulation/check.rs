@@ -255,7 +255,7 @@ impl SimCluster {
         }
         let end = self.oracles[partition as usize].next_position();
         let ends = self.bars.read_stored(|stored| stored.epoch_ends(partition));
-        buried.retain(|at, _| *at < end && !ends.is_beyond(*at));
+        buried.retain(|at, _| *at < end && !ends.is_at_or_beyond_end(*at));
         if !buried.keys().eq(rejected) {
             return Err(format!(
                 "partition {partition}: {rejected:?} were rejected, {:?} are dead letters",

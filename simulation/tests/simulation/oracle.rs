@@ -215,7 +215,7 @@ impl Oracle {
         };
         let position = self.position_of(record);
         self.outcomes.insert(position, outcome);
-        let is_amendment = TradesTopicRecord::is_amendment(&record.value);
+        let is_amendment = TradesTopicRecord::begins_as_amendment(&record.value);
         self.appends
             .insert(position, (is_amendment, self.append_time_ns));
         self.next_offset += 1;

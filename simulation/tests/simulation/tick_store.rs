@@ -68,7 +68,7 @@ impl SimTickStore {
         for write in &state.writes {
             if let TickWrite::Ticks(written) = write {
                 let kept = written.iter().filter(|(_, (_, append_time_ns, value))| {
-                    let is_amendment = TradesTopicRecord::is_amendment(value);
+                    let is_amendment = TradesTopicRecord::begins_as_amendment(value);
                     !state.is_expired(is_amendment, *append_time_ns)
                 });
                 for (place, row) in kept {
@@ -232,7 +232,7 @@ impl TickStore for SimTickStore {
         Ok(self.ticks_of(instrument, start_ns, end_ns))
     }
 
-    async fn hours_with_max_tick_counts(
+    async fn hours_with_tick_count_upper_bounds(
         &self,
         _: &Instrument,
         _: i64,
@@ -245,7 +245,7 @@ impl TickStore for SimTickStore {
         Ok(())
     }
 
-    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_block_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         unreachable!("the simulation deletes what is old by itself")
     }
 }

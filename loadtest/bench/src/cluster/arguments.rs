@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use host::{ConfigErrors, ConfigReader};
+use host::{ConfigErrors, ErrorCollectingConfigReader};
 use kafka::KafkaConfig;
 use store::{ClickHouseConfig, RedisConfig, TimescaleConfig};
 
@@ -90,7 +90,7 @@ impl ClusterBenchArgs {
     /// # Errors
     /// All errors of the configuration.
     pub(crate) fn read(self) -> Result<Option<ClusterBenchSettings>, ConfigErrors> {
-        let mut reader = ConfigReader::load(self.config.as_deref())?;
+        let mut reader = ErrorCollectingConfigReader::load(self.config.as_deref())?;
         let sections = ["kafka", "timescaledb", "clickhouse", "redis"];
         ignore_server_sections_except(&mut reader, &sections);
         let kafka = self.kafka.read(&mut reader);
@@ -103,7 +103,7 @@ impl ClusterBenchArgs {
             reader.finish()?;
             return Ok(None);
         };
-        let clickhouse = self.clickhouse.read(&mut reader);
+        let clickhouse = self.clickhouse.read_required(&mut reader);
         let clickhouse = reader.finish_with(clickhouse)?;
         let parts = match self.only.is_empty() {
             true => ClusterBenchPart::value_variants().to_vec(),

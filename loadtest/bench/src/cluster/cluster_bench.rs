@@ -11,7 +11,7 @@ pub(super) struct ClusterBench {
     pub(super) settings: ClusterBenchSettings,
     pub(super) runtime: Runtime,
     /// The trades per second of the latency measurement.
-    pub(super) rate: u64,
+    pub(super) latency_rate: u64,
     pub(super) table: FigureTable,
 }
 

@@ -23,7 +23,7 @@ pub(super) fn measure_cluster_latency(bench: &mut ClusterBench) -> anyhow::Resul
             )
         })?;
         let url = api.url().unwrap_or_default();
-        let latency = measure_latency(url, VENUE, bench.rate, SENDERS)?;
+        let latency = measure_latency(url, VENUE, bench.latency_rate, SENDERS)?;
         let table = &mut bench.table;
         let rate = latency.thousands_per_second;
         table.add_and_print_figure(

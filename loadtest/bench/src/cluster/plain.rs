@@ -28,8 +28,8 @@ struct FloatBar {
     trades: u64,
 }
 
-/// The bars of each symbol, by minute.
-type FloatBarsBySymbol = HashMap<Box<[u8]>, HashMap<i64, FloatBar>>;
+/// The bars of each symbol, by the number of the minute since 1970.
+type FloatBarsBySymbolAndMinute = HashMap<Box<[u8]>, HashMap<i64, FloatBar>>;
 
 /// Folds the whole topic of trades into float bars; returns the number of trades.
 pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> anyhow::Result<u64> {
@@ -39,8 +39,8 @@ pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> an
     // librdkafka assigns nothing without the name of a group. It does not join the group.
     config.set("group.id", format!("{topic}.plain"));
     let consumer: BaseConsumer = config.create()?;
-    let mut left = assign_partitions_and_read_ends(&consumer, &topic)?;
-    let mut bars = FloatBarsBySymbol::new();
+    let mut left = assign_partitions_and_read_nonempty_ends(&consumer, &topic)?;
+    let mut bars = FloatBarsBySymbolAndMinute::new();
     while !left.is_empty() {
         let polled = consumer.poll(TIMEOUT).context("no record arrived")?;
         let message = match polled {
@@ -64,7 +64,7 @@ pub(super) fn fold_topic_and_count_trades(settings: &ClusterBenchSettings) -> an
 }
 
 /// Assigns every partition from its beginning; returns the end of each that is not empty.
-fn assign_partitions_and_read_ends(
+fn assign_partitions_and_read_nonempty_ends(
     consumer: &BaseConsumer,
     topic: &str,
 ) -> anyhow::Result<HashMap<i32, i64>> {
@@ -85,7 +85,7 @@ fn assign_partitions_and_read_ends(
     Ok(ends)
 }
 
-fn fold_trade_record(message: &impl Message, bars: &mut FloatBarsBySymbol) -> anyhow::Result<()> {
+fn fold_trade_record(message: &impl Message, bars: &mut FloatBarsBySymbolAndMinute) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };

@@ -36,7 +36,7 @@ pub(super) async fn wait_until_archived(
     for (partition, end) in (0..).zip(ends) {
         wait_until("all is archived", patience, || async {
             role.check_alive()?;
-            let position = ticks.archive_position(partition).await?;
+            let position = ticks.next_archive_position(partition).await?;
             let is_reached = position.is_some_and(|position| position.offset >= *end);
             Ok(is_reached.then_some(()))
         })

@@ -110,7 +110,7 @@ impl RoleProcess {
         let what = format!("the {} is ready", self.name);
         wait_until(&what, READY_TIMEOUT, || async {
             self.check_alive()?;
-            let Some(report) = self.read_readiness()? else {
+            let Some(report) = self.read_readiness_if_listening()? else {
                 return Ok(None);
             };
             Ok((report["status"] == "ready").then_some(()))
@@ -121,7 +121,7 @@ impl RoleProcess {
     /// Returns the partitions that the process owns now.
     pub(super) fn assigned_partitions(&self) -> anyhow::Result<Vec<u32>> {
         let report = self
-            .read_readiness()?
+            .read_readiness_if_listening()?
             .context("the role does not listen yet")?;
         let prefix = format!("{}-", self.name);
         let components = report["components"].as_array().into_iter().flatten();
@@ -131,7 +131,7 @@ impl RoleProcess {
     }
 
     /// Returns what `/readyz` reports; `None` if the process does not listen yet.
-    fn read_readiness(&self) -> anyhow::Result<Option<Value>> {
+    fn read_readiness_if_listening(&self) -> anyhow::Result<Option<Value>> {
         let Some(url) = self.url() else {
             return Ok(None);
         };

@@ -26,7 +26,7 @@ pub(super) struct IdWorkload {
     stored: Position,
     keys: Vec<Bytes>,
     trade_count: u64,
-    loaded_segments: u64,
+    segment_load_count: u64,
 }
 
 impl IdWorkload {
@@ -40,7 +40,7 @@ impl IdWorkload {
             stored,
             keys: keys.collect(),
             trade_count,
-            loaded_segments: 0,
+            segment_load_count: 0,
         };
         if trade_count == 0 {
             workload.core.apply(&[setting_record()]);
@@ -57,8 +57,8 @@ impl IdWorkload {
         self.trade_count
     }
 
-    pub(super) const fn loaded_segments(&self) -> u64 {
-        self.loaded_segments
+    pub(super) const fn segment_load_count(&self) -> u64 {
+        self.segment_load_count
     }
 
     pub(super) const fn id_memory_bytes(&self) -> usize {
@@ -75,7 +75,7 @@ impl IdWorkload {
         let mut counted = 0;
         while self.trade_count < end {
             let batch = BATCH.min(end - self.trade_count);
-            let records: Vec<_> = (0..batch).map(|index| self.record(index)).collect();
+            let records: Vec<_> = (0..batch).map(|ahead| self.upcoming_record(ahead)).collect();
             let mut rest = records.as_slice();
             loop {
                 rest = &rest[self.core.apply(rest)..];
@@ -122,7 +122,7 @@ impl IdWorkload {
                     LoadedData::IdSet(request, row)
                 }
                 LoadRequest::IdSegment(request) => {
-                    self.loaded_segments += 1;
+                    self.segment_load_count += 1;
                     let keys = std::slice::from_ref(&request.key);
                     let rows = store.id_segments(keys).await?;
                     let row = rows.into_iter().next().context("a segment was requested")?;
@@ -134,9 +134,9 @@ impl IdWorkload {
         Ok(())
     }
 
-    /// Returns the record of the trade that comes `index` trades later.
-    fn record(&self, index: u64) -> Record {
-        let number = self.trade_count + index;
+    /// Returns the record of the trade that comes `trades_ahead` trades after the next one.
+    fn upcoming_record(&self, trades_ahead: u64) -> Record {
+        let number = self.trade_count + trades_ahead;
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
         let time_ns = START_NS + i64::try_from(number).expect("few trades") * STEP_NS;
         let price = 10_000 + i64::try_from(random % 5_000).expect("a small number");
@@ -162,7 +162,7 @@ impl IdWorkload {
 }
 
 /// Returns the keys of the sets of ids that a store may hold.
-pub(super) async fn set_keys(store: &SqliteBarStore) -> anyhow::Result<Vec<IdSetKey>> {
+pub(super) async fn possible_id_set_keys(store: &SqliteBarStore) -> anyhow::Result<Vec<IdSetKey>> {
     let state = store.load_or_create_partition(0, 1).await?;
     let hours = (state.progress.append_time_ns - START_NS) / HOUR_NS;
     let mut keys = Vec::new();

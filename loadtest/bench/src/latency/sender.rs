@@ -26,7 +26,7 @@ impl TradeSender {
     ///
     /// A batch that is late is posted at once. The batches that are not posted by the end are
     /// dropped.
-    pub(super) fn send_all_batches(self, start_ns: u64) -> anyhow::Result<u64> {
+    pub(super) fn send_batches_on_schedule(self, start_ns: u64) -> anyhow::Result<u64> {
         let mut last_ids = vec![0; SYMBOLS];
         let symbols = (0..SYMBOLS).map(|symbol| format!("S{symbol}").parse());
         let symbols: Vec<Symbol> = symbols.collect::<Result<_, _>>()?;

@@ -35,7 +35,7 @@ pub(super) async fn create_tables(binary: &Path, stack: &ServerStack) -> anyhow:
     run_command(&mut command).await.map(drop)
 }
 
-/// Creates the topics that do not exist.
+/// Creates the topics that do not exist, and sets the settings of the others right.
 pub(super) async fn apply_topics(
     binary: &Path,
     stack: &ServerStack,

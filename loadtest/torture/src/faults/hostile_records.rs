@@ -11,7 +11,7 @@ use crate::random::Random;
 const VENUE: &str = "places";
 
 /// Returns illegal texts of a scope or an id, with what is wrong with each.
-pub(super) fn illegal_ascii_texts() -> Vec<(&'static str, String)> {
+pub(super) fn illegal_id_or_scope_texts() -> Vec<(&'static str, String)> {
     vec![
         ("NUL", "a\0b".to_owned()),
         ("an escape sequence", "\u{1b}[2J".to_owned()),
@@ -48,7 +48,7 @@ pub(super) fn hostile_records(random: &mut Random, partitions: u32) -> Vec<Garba
     let known = format!("{VENUE}:S1");
     let legal = legal_trade(random);
     let mut records = Vec::new();
-    for (what, text) in illegal_ascii_texts() {
+    for (what, text) in illegal_id_or_scope_texts() {
         let id = TradeId::Text(text.clone().into());
         let with_scope = Trade {
             scope: Some(text.into()),

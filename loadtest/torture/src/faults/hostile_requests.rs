@@ -6,7 +6,7 @@ use client::{Method, path_segment};
 use clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use super::hostile_records::{illegal_ascii_texts, illegal_symbols};
+use super::hostile_records::{illegal_id_or_scope_texts, illegal_symbols};
 use crate::cluster::TortureCluster;
 use crate::random::Random;
 use crate::rest::send_blocking_request;
@@ -80,7 +80,7 @@ pub(super) fn hostile_requests(random: &mut Random) -> Vec<HostileRequest> {
             body: Some(body.to_string()),
         });
     };
-    for (what, text) in illegal_ascii_texts() {
+    for (what, text) in illegal_id_or_scope_texts() {
         post(what, "scope", &text);
         post(what, "id", &text);
         post(what, "venue", &text);
@@ -88,7 +88,7 @@ pub(super) fn hostile_requests(random: &mut Random) -> Vec<HostileRequest> {
     for (what, text) in illegal_symbols() {
         post(what, "symbol", &text);
     }
-    for (what, text) in illegal_ascii_texts() {
+    for (what, text) in illegal_id_or_scope_texts() {
         let scope = path_segment(&text);
         requests.push(HostileRequest {
             what: format!("{what} in the scope of a cancel"),

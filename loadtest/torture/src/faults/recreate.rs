@@ -10,9 +10,9 @@ use schemas::TradesTopicRecord;
 use tokio::sync::OwnedRwLockWriteGuard;
 
 use super::fault::Fault;
-use super::topic_settings::wait_until_named;
+use super::topic_settings::wait_until_readiness_names;
 use crate::cluster::TortureCluster;
-use crate::oracle::LogGeneration;
+use crate::oracle::GenerationRecords;
 use crate::role_process::RoleKind;
 use crate::trade_source::TradeSource;
 
@@ -36,7 +36,7 @@ impl Fault {
                 .iter()
                 .map(|records| records.last().map_or(0, |record| record.offset + 1))
                 .collect();
-            cluster.keep_log_generation(LogGeneration::drained(old));
+            cluster.keep_generation_records(GenerationRecords::drained(old));
             if self.is_frozen {
                 self.recreate_with_more_records(cluster, &ends).await?;
             } else {
@@ -61,8 +61,8 @@ impl Fault {
         cluster.kafka.add_partition(schemas::TRADES).await?;
         let count = cluster.kafka.partitions();
         let drift = format!("has {} partitions and had {count}", count + 1);
-        wait_until_named(cluster, &drift).await?;
-        cluster.keep_log_generation(LogGeneration::drained(old));
+        wait_until_readiness_names(cluster, &drift).await?;
+        cluster.keep_generation_records(GenerationRecords::drained(old));
         recreate_topic(cluster, schemas::TRADES).await?;
         drop(paused);
         cluster.wait_until_processed(DRAIN_TIMEOUT).await

@@ -12,7 +12,7 @@ use store::{BarReader, PartitionProgress, TickStore};
 use super::fault::Fault;
 use super::recreate::{DRAIN_TIMEOUT, LATE_APPEND, recreate_topic};
 use crate::cluster::TortureCluster;
-use crate::oracle::LogGeneration;
+use crate::oracle::GenerationRecords;
 use crate::role_process::{RestartingProcess, RoleKind};
 
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -59,7 +59,7 @@ impl Fault {
         }
         drop(paused);
         cluster.wait_until_processed(DRAIN_TIMEOUT).await?;
-        let ends = read_ends(cluster, epoch, &stored, &log_ends).await?;
+        let ends = read_and_check_epoch_ends(cluster, epoch, &stored, &log_ends).await?;
         let gone: u64 = log_ends
             .iter()
             .zip(&ends)
@@ -69,7 +69,7 @@ impl Fault {
             "{gone} records of epoch {epoch} were not folded; the roles were {}",
             if is_thawed { "thawed" } else { "killed" }
         ));
-        cluster.keep_log_generation(LogGeneration { records, ends });
+        cluster.keep_generation_records(GenerationRecords { records, ends });
         Ok(())
     }
 }
@@ -96,7 +96,7 @@ async fn wait_until_archived(cluster: &TortureCluster, ends: &[u64]) -> anyhow::
             epoch,
             offset: *end,
         };
-        let read = || cluster.ticks.archive_position(partition);
+        let read = || cluster.ticks.next_archive_position(partition);
         while read_until_answered(cluster, read).await < Some(end) {
             let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
             if waited > DRAIN_TIMEOUT {
@@ -126,11 +126,11 @@ where
     }
 }
 
-/// Returns where the store says that each partition's epoch ended.
+/// Returns where the store says that the epoch ended, for each partition.
 ///
 /// # Errors
 /// If an end is before what was stored when the topic was deleted, or after its records.
-async fn read_ends(
+async fn read_and_check_epoch_ends(
     cluster: &TortureCluster,
     epoch: u64,
     stored: &[PartitionProgress],

@@ -56,7 +56,7 @@ impl Fault {
             FaultKind::Undrained => self.recreate_without_draining(cluster).await,
             FaultKind::Topic => self.change_topic_setting(cluster).await,
             FaultKind::Partitions => self.add_partition_and_recreate(cluster).await,
-            FaultKind::Transaction => self.leave_transaction_open(cluster).await,
+            FaultKind::Transaction => self.hold_transaction_open_then_abort(cluster).await,
         }
     }
 
@@ -69,20 +69,20 @@ impl Fault {
     }
 
     /// Kills or freezes a server, waits for the duration of the fault, then restarts or resumes it.
-    /// `number` selects the broker; it is empty for other servers.
+    /// `broker_number` is empty for other servers.
     async fn disrupt_and_heal_server(
         &self,
         cluster: &TortureCluster,
         script: &str,
-        number: &str,
-        start: &str,
+        broker_number: &str,
+        start_command: &str,
     ) -> anyhow::Result<()> {
         let (begin, end) = match self.is_frozen {
             true => ("pause", "resume"),
-            false => ("kill", start),
+            false => ("kill", start_command),
         };
         for command in [begin, end] {
-            let arguments: &[&str] = match number {
+            let arguments: &[&str] = match broker_number {
                 "" => &[command],
                 number => &[command, number],
             };

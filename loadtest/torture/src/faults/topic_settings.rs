@@ -34,7 +34,7 @@ impl Fault {
             SystemClock.sleep(POLL_INTERVAL).await;
         }
         let setting = format!("{name}={value}");
-        let noticed = wait_until_named(cluster, &setting).await;
+        let noticed = wait_until_readiness_names(cluster, &setting).await;
         SystemClock.sleep(self.lasts).await;
         while let Err(error) = cluster.apply_topics().await {
             let text = format!("{name} is not set right: {error:#}");
@@ -45,25 +45,25 @@ impl Fault {
     }
 }
 
-/// Waits until a role names a setting as the reason why it is not ready.
-pub(super) async fn wait_until_named(
+/// Waits until the readiness of a role names `drift`, such as a wrong setting of a topic.
+pub(super) async fn wait_until_readiness_names(
     cluster: &TortureCluster,
-    setting: &str,
+    drift: &str,
 ) -> anyhow::Result<()> {
     let begin_ns = SystemClock.monotonic_ns();
     loop {
         for role in &cluster.roles {
             let rest = client_of_port(role.port);
             let response = send_blocking_request(&rest, |rest| rest.get("/readyz")).await;
-            if response.is_ok_and(|response| response.text().contains(setting)) {
-                let text = format!("{} names {setting}", role.name);
+            if response.is_ok_and(|response| response.text().contains(drift)) {
+                let text = format!("{} names {drift}", role.name);
                 cluster.journal.write_event(&text);
                 return Ok(());
             }
         }
         let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
         if waited > NOTICED_TIMEOUT {
-            bail!("no role names {setting} after {waited:?}");
+            bail!("no role names {drift} after {waited:?}");
         }
         SystemClock.sleep(POLL_INTERVAL).await;
     }

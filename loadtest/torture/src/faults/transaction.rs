@@ -16,7 +16,7 @@ const SYMBOLS: u64 = 4;
 impl Fault {
     /// Appends trades in a transaction, leaves it open for a while and aborts it. The trades must
     /// not count: they are not among the sent ones.
-    pub(super) async fn leave_transaction_open(
+    pub(super) async fn hold_transaction_open_then_abort(
         &mut self,
         cluster: &TortureCluster,
     ) -> anyhow::Result<()> {

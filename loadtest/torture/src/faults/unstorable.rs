@@ -35,7 +35,7 @@ impl Fault {
         &mut self,
         cluster: &TortureCluster,
     ) -> anyhow::Result<()> {
-        let Some((key, partition)) = self.choose_partition(cluster) else {
+        let Some((key, partition)) = self.choose_key_and_count_refusal(cluster) else {
             let text = "no partition may leave another record out";
             cluster.journal.write_event(text);
             return Ok(());
@@ -53,8 +53,9 @@ impl Fault {
         outcome
     }
 
-    /// Returns the key of a symbol whose partition may leave a record out, with that partition.
-    fn choose_partition(&mut self, cluster: &TortureCluster) -> Option<(String, u32)> {
+    /// Returns the key of a symbol whose partition may leave a record out, with that partition, and
+    /// counts the record; returns `None` if no partition may.
+    fn choose_key_and_count_refusal(&mut self, cluster: &TortureCluster) -> Option<(String, u32)> {
         let partitions = cluster.kafka.partitions();
         let own = (0..SYMBOLS).map(|number| format!("{VENUE}:S{number}"));
         let mut keys: Vec<_> = own.collect();

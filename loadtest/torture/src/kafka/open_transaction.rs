@@ -38,7 +38,7 @@ impl TortureKafkaClient {
         loop {
             let (brokers, id, records) = (self.brokers.clone(), id.clone(), Arc::clone(&records));
             let opened = tokio::task::spawn_blocking(move || {
-                let producer = append_in_transaction(&brokers, &id, topic, &records)?;
+                let producer = begin_transaction_and_append(&brokers, &id, topic, &records)?;
                 KafkaResult::Ok(OpenTransaction {
                     brokers,
                     id,
@@ -81,7 +81,8 @@ impl OpenTransaction {
     }
 }
 
-fn append_in_transaction(
+/// Returns the producer of a transaction that is left open.
+fn begin_transaction_and_append(
     brokers: &str,
     id: &str,
     topic: &str,

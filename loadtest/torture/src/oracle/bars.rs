@@ -87,7 +87,7 @@ impl OracleBar {
     }
 
     /// Lists the fields in which a stored bar differs: name, stored value, expected value.
-    pub(crate) fn differing_fields(&self, stored: &BarRow) -> Vec<String> {
+    pub(crate) fn describe_differing_fields(&self, stored: &BarRow) -> Vec<String> {
         let bar = &stored.bar;
         let pairs = [
             ("open", edge_to_text(&bar.open), edge_to_text(&self.open)),

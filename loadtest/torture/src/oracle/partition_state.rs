@@ -56,9 +56,9 @@ pub(super) fn equalize_settings(states: &mut [PartitionFoldState]) {
     }
 }
 
-/// Where a record comes from.
+/// A partition of one generation of the log, and how many partitions there are.
 #[derive(Clone, Copy)]
-pub(super) struct RecordSource {
+pub(super) struct EpochPartition {
     pub(super) epoch: u64,
     pub(super) partition: u32,
     pub(super) partitions: u32,
@@ -66,7 +66,7 @@ pub(super) struct RecordSource {
 
 pub(super) fn find_instrument_and_settings(
     record: &BrokerRecord,
-    at: RecordSource,
+    at: EpochPartition,
     carried: &PartitionFoldState,
 ) -> Result<(String, VenueSettings), RejectReason> {
     let instrument = schemas::instrument_from_key(&record.key, at.partition, at.partitions)?;

@@ -4,7 +4,7 @@ use market::{
 };
 use schemas::TradesTopicRecord;
 
-use super::{LogGeneration, Oracle};
+use super::{GenerationRecords, Oracle};
 use crate::kafka::BrokerRecord;
 
 const NOW_NS: i64 = 20_000 * DAY_NS;
@@ -46,7 +46,7 @@ fn trade(id: u64, time_ns: i64, price: &str) -> TradesTopicRecord {
 fn fold(records: Vec<BrokerRecord>, ends: Vec<u64>) -> Oracle {
     let records = vec![records];
     let unstorable: Decimal = UNSTORABLE.parse().unwrap();
-    Oracle::from_generations(&[LogGeneration { records, ends }], unstorable)
+    Oracle::from_generation_records(&[GenerationRecords { records, ends }], unstorable)
 }
 
 #[test]
@@ -60,9 +60,9 @@ fn records_from_the_end_of_an_epoch_on_do_not_count_and_are_known() {
     assert_eq!(oracle.counted_trades_after_amendments().len(), 1);
     let unfolded: Vec<_> = oracle.unfolded.iter().collect();
     assert_eq!(unfolded, ["v:A /2"]);
-    assert!(oracle.is_beyond_end((1, 0, 2)));
-    assert!(!oracle.is_beyond_end((1, 0, 1)));
-    assert!(!oracle.is_beyond_end((2, 0, 2)));
+    assert!(oracle.is_at_or_beyond_end((1, 0, 2)));
+    assert!(!oracle.is_at_or_beyond_end((1, 0, 1)));
+    assert!(!oracle.is_at_or_beyond_end((2, 0, 2)));
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn a_change_that_only_another_partition_has_stored_is_in_force_in_the_next_epoch
         ..SettingsChange::default()
     };
     let changed = TradesTopicRecord::Setting("v".parse().unwrap(), change);
-    let first = LogGeneration {
+    let first = GenerationRecords {
         records: vec![
             vec![declaration(), record(1, Some(NOW_NS), &changed)],
             vec![
@@ -123,7 +123,7 @@ fn a_change_that_only_another_partition_has_stored_is_in_force_in_the_next_epoch
         ],
         ends: vec![1, 2],
     };
-    let second = LogGeneration::drained(vec![Vec::new(), Vec::new()]);
-    let oracle = Oracle::from_generations(&[first, second], UNSTORABLE.parse().unwrap());
+    let second = GenerationRecords::drained(vec![Vec::new(), Vec::new()]);
+    let oracle = Oracle::from_generation_records(&[first, second], UNSTORABLE.parse().unwrap());
     assert_eq!(oracle.settings["v"].idle_ns, changed_idle_ns);
 }

@@ -46,7 +46,7 @@ pub(super) async fn compare_stored_bars(
                         .differences
                         .push(format!("{place}: stored, and no trade is in it: {row:?}")),
                     Some(plain) => {
-                        let found = plain.differing_fields(&row).join("; ");
+                        let found = plain.describe_differing_fields(&row).join("; ");
                         if !found.is_empty() {
                             let through = row.through;
                             let text = format!("{place} through {through:?}: {found}");

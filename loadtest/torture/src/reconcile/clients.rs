@@ -15,7 +15,9 @@ use crate::roaming_client::{RoamingClient, read_bars};
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRY_DELAY: Duration = Duration::from_millis(300);
 
-pub(super) async fn compare_shown_bars(
+/// Compares the bars that clients show with those of REST; the second result is of the rules of the
+/// stream, which the clients have checked.
+pub(super) async fn compare_shown_bars_and_stream_rules(
     cluster: &TortureCluster,
     clients: &[Arc<RoamingClient>],
 ) -> Vec<ComparisonResult> {

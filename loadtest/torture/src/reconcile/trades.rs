@@ -100,7 +100,7 @@ pub(super) async fn compare_stored_trades(
     }
     for (key, trades) in expected {
         let instrument: Instrument = key.parse()?;
-        let stored = read_stored_trades(cluster, &instrument).await?;
+        let stored = read_stored_trades_that_count(cluster, &instrument).await?;
         for (position, one) in &trades {
             comparison.rows += 1;
             match stored.get(position) {
@@ -130,7 +130,7 @@ pub(super) async fn compare_stored_trades(
 }
 
 /// Reads the trades of an instrument that count, by position.
-async fn read_stored_trades(
+async fn read_stored_trades_that_count(
     cluster: &TortureCluster,
     instrument: &Instrument,
 ) -> anyhow::Result<BTreeMap<Position, market::Trade>> {

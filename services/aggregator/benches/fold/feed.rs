@@ -9,7 +9,7 @@ use market::{
     Decimal, IdScheme, IdScope, Position, SettingsChange, Side, Trade, TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
-use store::{IdSegmentRow, IdSetRow, PartitionProgress, PartitionState, SegmentIds};
+use store::{StoredIdSegment, StoredIdSet, PartitionProgress, PartitionState, SegmentIds};
 
 use super::{FoldCore, LoadRequest, LoadedData};
 
@@ -185,11 +185,11 @@ fn core_with_venue(scheme: IdScheme) -> FoldCore {
 fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
-        LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
+        LoadRequest::IdSet(request) => LoadedData::IdSet(request, StoredIdSet::default()),
         LoadRequest::IdSegment(request) => {
             let ids = SegmentIds::empty(request.key.start);
             let chunk_count = 0;
-            LoadedData::IdSegment(request.key, IdSegmentRow { ids, chunk_count })
+            LoadedData::IdSegment(request.key, StoredIdSegment { ids, chunk_count })
         }
     };
     let loaded = core.load_requests().iter().map(load).collect();

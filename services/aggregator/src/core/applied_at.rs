@@ -2,22 +2,22 @@
 
 use market::Position;
 
-/// The position and time of the record that is being applied, and the generation of the core's
-/// memory that its effects belong to.
+/// The position and time of the record that is being applied, and the number of the commit that
+/// its effects belong to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AppliedAt {
     position: Position,
     append_time_ns: i64,
-    generation: u64,
+    commit_number: u64,
 }
 
 impl AppliedAt {
     #[inline]
-    pub(crate) const fn new(position: Position, append_time_ns: i64, generation: u64) -> Self {
+    pub(crate) const fn new(position: Position, append_time_ns: i64, commit_number: u64) -> Self {
         Self {
             position,
             append_time_ns,
-            generation,
+            commit_number,
         }
     }
 
@@ -35,16 +35,16 @@ impl AppliedAt {
         }
     }
 
-    /// Returns the latest append time of the records up to and including this one, in UTC
+    /// Returns the greatest append time of the records up to and including this one, in UTC
     /// nanoseconds.
     #[inline]
-    pub(crate) const fn append_time_ns(self) -> i64 {
+    pub(crate) const fn greatest_append_time_ns(self) -> i64 {
         self.append_time_ns
     }
 
     /// Returns the number of the commit that comes next.
     #[inline]
-    pub(crate) const fn generation(self) -> u64 {
-        self.generation
+    pub(crate) const fn commit_number(self) -> u64 {
+        self.commit_number
     }
 }

@@ -4,7 +4,7 @@ use market::{BarRow, Instrument};
 
 /// The bars of one instrument that changed, each complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BarUpdate {
+pub struct InstrumentBarUpdate {
     /// The instrument.
     pub instrument: Instrument,
     /// The bars: at least one, in order of intervals and starts.

@@ -41,7 +41,7 @@ impl ChangedSymbols {
     }
 
     /// Returns whether any symbol has changes to announce.
-    pub(crate) const fn has_announcements(&self) -> bool {
+    pub(crate) const fn has_symbols_to_announce(&self) -> bool {
         !self.to_announce.is_empty()
     }
 

@@ -13,8 +13,8 @@ impl SymbolsWithDirtyMinutes {
     }
 
     /// Adds or removes a symbol by the number of its dirty minutes.
-    pub(crate) fn add_or_remove(&mut self, index: u32, dirty_minutes: usize) {
-        if dirty_minutes > 0 {
+    pub(crate) fn add_or_remove(&mut self, index: u32, dirty_minute_count: usize) {
+        if dirty_minute_count > 0 {
             self.0.insert(index);
         } else {
             self.0.remove(&index);

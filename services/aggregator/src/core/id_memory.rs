@@ -16,7 +16,7 @@ pub(crate) struct IdMemory {
 
 /// What an eviction of segments of ids has come to.
 #[derive(Debug)]
-pub(crate) struct IdEviction {
+pub(crate) struct IdEvictionOutcome {
     /// The memory that ids use now, in bytes.
     pub(crate) left_bytes: usize,
     /// How many segments have left memory.
@@ -42,7 +42,7 @@ impl IdMemory {
     /// Returns how many bytes of segments may be loaded for records that come later: a quarter of
     /// the limit, but never so few that each record would load its own segment by a call of its
     /// own.
-    pub(crate) const fn prefetch_bytes(&self) -> u64 {
+    pub(crate) const fn max_prefetch_bytes(&self) -> u64 {
         let quarter_bytes = self.limit_bytes as u64 / 4;
         if quarter_bytes < MIN_PREFETCH_BYTES {
             MIN_PREFETCH_BYTES
@@ -63,21 +63,21 @@ impl IdMemory {
         self.resident_bytes += bytes;
     }
 
-    /// Returns how much may stay if `bytes` more are needed, or `None` if there is room for them.
-    /// It is less than the limit, so that not every load has to make room again.
-    pub(crate) const fn target_bytes_if_exceeded(&self, bytes: usize) -> Option<usize> {
-        if self.resident_bytes.saturating_add(bytes) <= self.limit_bytes {
+    /// Returns how much may stay if `needed_bytes` more are needed, or `None` if there is room for
+    /// them. It is less than the limit, so that not every load has to make room again.
+    pub(crate) const fn target_bytes_if_exceeded(&self, needed_bytes: usize) -> Option<usize> {
+        if self.resident_bytes.saturating_add(needed_bytes) <= self.limit_bytes {
             return None;
         }
         let target_bytes = self.limit_bytes - self.limit_bytes / 8;
-        Some(target_bytes.saturating_sub(bytes))
+        Some(target_bytes.saturating_sub(needed_bytes))
     }
 
-    /// Records that what may leave memory has left it. If there is still no room for `bytes` more,
-    /// and a commit would make some, the next record waits for one.
-    pub(crate) const fn record_evicted(&mut self, eviction: &IdEviction, bytes: usize) {
+    /// Records that what may leave memory has left it. If there is still no room for
+    /// `needed_bytes` more, and a commit would make some, the next record waits for one.
+    pub(crate) const fn record_evicted(&mut self, eviction: &IdEvictionOutcome, needed_bytes: usize) {
         self.resident_bytes = eviction.left_bytes;
-        let is_exceeded = eviction.left_bytes.saturating_add(bytes) > self.limit_bytes;
+        let is_exceeded = eviction.left_bytes.saturating_add(needed_bytes) > self.limit_bytes;
         self.is_commit_needed = is_exceeded && eviction.commit_frees_memory;
     }
 

@@ -1,15 +1,15 @@
 //! Which ids were seen.
 
 mod id_digest;
+mod id_in_segment;
 mod packed_ids;
 mod range_set;
 mod segment;
-mod segment_id;
 mod segmented_ids;
 mod segmented_set;
 
 use market::{HORIZON_NS, TradeIdRef};
-use store::{IdSegmentRow, IdSegmentStart, IdSetRow, IdSetWrites};
+use store::{StoredIdSegment, IdSegmentStart, StoredIdSet, IdSetWrites};
 
 use super::applied_at::AppliedAt;
 use range_set::RangeSet;
@@ -24,7 +24,7 @@ pub(crate) struct IdSet {
     content: IdSetContent,
     /// When the newest trade of the set was appended.
     last_append_ns: i64,
-    /// The generation in which it was last used.
+    /// The number of the commit that came next when it was last used.
     used: u64,
 }
 
@@ -36,20 +36,20 @@ enum IdSetContent {
 
 impl IdSet {
     /// Returns a stored set whose ids are kept as ranges.
-    pub(crate) fn from_ranges(row: &IdSetRow, generation: u64) -> Self {
+    pub(crate) fn from_ranges(stored: &StoredIdSet, commit_number: u64) -> Self {
         Self {
-            content: IdSetContent::Ranges(RangeSet::new(row)),
-            last_append_ns: row.last_append_ns,
-            used: generation,
+            content: IdSetContent::Ranges(RangeSet::new(stored)),
+            last_append_ns: stored.last_append_ns,
+            used: commit_number,
         }
     }
 
     /// Returns a stored set whose ids are kept one by one. None of them is in memory yet.
-    pub(crate) fn from_segments(row: &IdSetRow, generation: u64) -> Self {
+    pub(crate) fn from_segments(stored: &StoredIdSet, commit_number: u64) -> Self {
         Self {
-            content: IdSetContent::Segments(SegmentedIds::from_stored(&row.segments)),
-            last_append_ns: row.last_append_ns,
-            used: generation,
+            content: IdSetContent::Segments(SegmentedIds::from_stored(&stored.segments)),
+            last_append_ns: stored.last_append_ns,
+            used: commit_number,
         }
     }
 
@@ -71,8 +71,8 @@ impl IdSet {
             (IdSetContent::Ranges(_), TradeIdRef::Other(_)) => false,
         };
         if is_new {
-            self.last_append_ns = at.append_time_ns();
-            self.used = at.generation();
+            self.last_append_ns = at.greatest_append_time_ns();
+            self.used = at.commit_number();
         }
         Ok(is_new)
     }
@@ -107,11 +107,11 @@ impl IdSet {
     pub(crate) fn accept_segment(
         &mut self,
         start: IdSegmentStart,
-        row: IdSegmentRow,
-        used_at: u64,
+        stored: StoredIdSegment,
+        used_at_offset: u64,
     ) {
         if let IdSetContent::Segments(ids) = &mut self.content {
-            ids.accept_loaded(start, row, used_at);
+            ids.accept_loaded(start, stored, used_at_offset);
         }
     }
 
@@ -126,23 +126,23 @@ impl IdSet {
         self.last_append_ns
     }
 
-    /// Records that the set is used in a generation.
-    pub(crate) const fn mark_used(&mut self, generation: u64) {
-        self.used = generation;
+    /// Records that the set is used before a commit.
+    pub(crate) const fn mark_used(&mut self, commit_number: u64) {
+        self.used = commit_number;
     }
 
     /// Returns whether the set has to stay in memory: it has changes to store, or was used since
-    /// the generation `before_generation`.
-    pub(crate) fn must_stay_in_memory(&self, before_generation: u64) -> bool {
-        self.is_changed() || self.used >= before_generation
+    /// the commit `before_commit_number`.
+    pub(crate) fn must_stay_in_memory(&self, before_commit_number: u64) -> bool {
+        self.is_changed() || self.used >= before_commit_number
     }
 
-    /// Takes the ids inserted since the last call. They are committed by the commit of
-    /// `generation`.
-    pub(crate) fn take_change(&mut self, generation: u64) -> Option<IdSetWrites> {
+    /// Takes the ids inserted since the last call. They are committed by the commit
+    /// `commit_number`.
+    pub(crate) fn take_change(&mut self, commit_number: u64) -> Option<IdSetWrites> {
         match &mut self.content {
             IdSetContent::Ranges(ranges) => ranges.take_change(),
-            IdSetContent::Segments(ids) => ids.take_change(generation),
+            IdSetContent::Segments(ids) => ids.take_change(commit_number),
         }
     }
 
@@ -172,20 +172,20 @@ impl IdSet {
     /// Adds the segments that may leave memory now or after a commit to `segments`.
     pub(crate) fn add_resident_segments(
         &self,
-        generation: u64,
+        commit_number: u64,
         segments: &mut Vec<ResidentSegment>,
     ) {
         if let IdSetContent::Segments(ids) = &self.content {
-            ids.add_resident(generation, segments);
+            ids.add_resident(commit_number, segments);
         }
     }
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_segments(&mut self, used_until: u64, generation: u64) -> u64 {
+    pub(crate) fn evict_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
         match &mut self.content {
             IdSetContent::Ranges(_) => 0,
-            IdSetContent::Segments(ids) => ids.evict(used_until, generation),
+            IdSetContent::Segments(ids) => ids.evict_and_count_evicted(used_until_offset, commit_number),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the core needs loaded, and the loaded data.
 
 use market::{BarRow, Instrument, Window};
-use store::{BarKey, IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, SegmentIds};
+use store::{BarKey, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, SegmentIds};
 
 /// Data that has to be loaded before the next record, or a trade soon after it, can be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,14 +48,14 @@ pub enum LoadedData {
     /// The bar, if one is stored.
     Bar(BarKey, Option<Box<BarRow>>),
     /// The set of ids; empty if none is stored.
-    IdSet(IdSetRequest, IdSetRow),
+    IdSet(IdSetRequest, StoredIdSet),
     /// The ids of the segment; none if it is not stored.
-    IdSegment(IdSegmentKey, IdSegmentRow),
+    IdSegment(IdSegmentKey, StoredIdSegment),
 }
 
 impl LoadedData {
     /// Returns about how much memory the ids of a segment will use, in bytes.
-    pub(crate) const fn segment_bytes(&self) -> usize {
+    pub(crate) const fn estimated_segment_memory_bytes(&self) -> usize {
         match self {
             Self::IdSegment(_, row) => match &row.ids {
                 SegmentIds::Numbers(ids) => ids.len() * 2,

@@ -47,9 +47,9 @@ pub(crate) struct MinuteAccumulator {
     close: ScaledEdgeTrade,
 }
 
-/// The trades of a minute as a bar.
+/// Trades of a minute as a bar: those since the last one was taken.
 #[derive(Debug)]
-pub(crate) struct MinuteBar {
+pub(crate) struct PartialMinuteBar {
     /// The start of the minute.
     pub(crate) start_ns: i64,
     /// The position of the last trade.
@@ -229,7 +229,7 @@ impl MinuteAccumulator {
     }
 
     /// Takes the bar of the trades that were added, if any; the minute stays.
-    pub(crate) fn take_bar(&mut self, epoch: u64) -> Option<MinuteBar> {
+    pub(crate) fn take_bar(&mut self, epoch: u64) -> Option<PartialMinuteBar> {
         if self.trades == 0 {
             return None;
         }
@@ -264,7 +264,7 @@ impl MinuteAccumulator {
             admitted: self.trades,
             first_append_ns: self.first_append_ns,
         };
-        let minute_bar = MinuteBar {
+        let minute_bar = PartialMinuteBar {
             start_ns: self.start_ns,
             through: Position {
                 epoch,

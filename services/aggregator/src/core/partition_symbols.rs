@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use market::{Amendment, DeclaredSettings, Instrument, Position, Trade, Venue, VenueSettings};
-use schemas::{LeftOut, RefoldResult, Repair, SETTINGS_PARTITION};
+use schemas::{LeftOutNotice, RefoldResult, Repair, SETTINGS_PARTITION};
 use store::PartitionTransaction;
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::{WindowCloseAlarm, WindowCloseAlarms};
 use super::applied_at::AppliedAt;
-use super::bar_update::BarUpdate;
+use super::bar_update::InstrumentBarUpdate;
 use super::changed_symbols::ChangedSymbols;
 use super::dirty_symbols::SymbolsWithDirtyMinutes;
-use super::id_memory::IdEviction;
+use super::id_memory::IdEvictionOutcome;
 use super::id_set::IdDigestKey;
 use super::keyed_item::ResolvedRecordKey;
 use super::loading::{LoadRequest, LoadedData};
@@ -168,13 +168,13 @@ impl PartitionSymbols {
         &mut self,
         key: &Bytes,
         refold: &RefoldResult,
-        generation: u64,
+        commit_number: u64,
     ) -> Vec<LoadRequest> {
         let Some(index) = self.table.find_by_key(key) else {
             return Vec::new();
         };
         let symbol = self.table.get_mut(index);
-        symbol.load_requests_for_refold(refold, generation)
+        symbol.load_requests_for_refold(refold, commit_number)
     }
 
     /// Replaces a minute by the bar of a refold, and the longer windows by the sum of their
@@ -198,13 +198,13 @@ impl PartitionSymbols {
 
     /// Gives the bars that an earlier record may have changed a later `through`, because that
     /// record is left out.
-    pub(crate) fn apply_left_out(
+    pub(crate) fn apply_left_out_notice(
         &mut self,
         index: u32,
-        left_out: LeftOut,
+        left_out: LeftOutNotice,
         at: AppliedAt,
     ) -> Admission {
-        let admission = self.table.get_mut(index).apply_left_out(left_out, at);
+        let admission = self.table.get_mut(index).apply_left_out_notice(left_out, at);
         if matches!(admission, Admission::Counted { .. }) {
             self.record_dirty_minutes_change(index);
         }
@@ -213,20 +213,20 @@ impl PartitionSymbols {
 
     /// Leaves out a refold: its minute is no longer dirty, because if the mark stayed, the same
     /// refold would be appended again.
-    pub(crate) fn leave_out_refold(&mut self, key: &Bytes, refold: &RefoldResult) {
+    pub(crate) fn clear_mark_of_left_out_refold(&mut self, key: &Bytes, refold: &RefoldResult) {
         if let ResolvedRecordKey::Symbol(index) = self.resolve_record_key(key)
-            && self.table.get_mut(index).leave_out_refold(refold)
+            && self.table.get_mut(index).clear_mark_of_left_out_refold(refold)
         {
             self.record_dirty_minutes_change(index);
         }
     }
 
     /// Closes the windows that a trade at a time closes, without counting it.
-    pub(crate) fn close_windows_before_trade(&mut self, key: &Bytes, time_ns: i64, at: AppliedAt) {
+    pub(crate) fn advance_watermark_for_uncounted_trade(&mut self, key: &Bytes, time_ns: i64, at: AppliedAt) {
         if let Some(index) = self.table.find_by_key(key) {
             let symbol = self.table.get_mut(index);
             let settings = self.venues.settings(symbol.venue_index());
-            symbol.close_windows_before_trade(time_ns, settings, at);
+            symbol.advance_watermark_for_uncounted_trade(time_ns, settings, at);
             self.changes.add(index, symbol.change_flags_mut());
         }
     }
@@ -252,40 +252,40 @@ impl PartitionSymbols {
     }
 
     /// Drops the least used segments of ids that are stored, until at most `target_bytes` are left
-    /// of `resident_bytes`. Those used at or after the offset `keep_from` stay.
+    /// of `resident_bytes`. Those used at or after `keep_from_offset` stay.
     pub(crate) fn evict_id_segments(
         &mut self,
         resident_bytes: usize,
         target_bytes: usize,
-        keep_from: u64,
-        generation: u64,
-    ) -> IdEviction {
+        keep_from_offset: u64,
+        commit_number: u64,
+    ) -> IdEvictionOutcome {
         let mut segments = Vec::new();
         for symbol in self.table.iter() {
             symbol
                 .ids()
-                .add_resident_segments(generation, &mut segments);
+                .add_resident_segments(commit_number, &mut segments);
         }
-        segments.retain(|segment| segment.used_at < keep_from);
+        segments.retain(|segment| segment.used_at_offset < keep_from_offset);
         let commit_frees_memory = segments.iter().any(|segment| segment.waits_for_commit);
         segments.retain(|segment| !segment.waits_for_commit);
-        segments.sort_unstable_by_key(|segment| segment.used_at);
+        segments.sort_unstable_by_key(|segment| segment.used_at_offset);
         let mut left_bytes = resident_bytes;
-        let mut used_until = None;
+        let mut used_until_offset = None;
         for segment in segments {
             if left_bytes <= target_bytes {
                 break;
             }
             left_bytes = left_bytes.saturating_sub(segment.resident_bytes);
-            used_until = Some(segment.used_at);
+            used_until_offset = Some(segment.used_at_offset);
         }
         let mut evicted_segments = 0;
-        if let Some(used_until) = used_until {
+        if let Some(used_until_offset) = used_until_offset {
             for symbol in self.table.iter_mut() {
-                evicted_segments += symbol.evict_id_segments(used_until, generation);
+                evicted_segments += symbol.evict_id_segments_and_count_evicted(used_until_offset, commit_number);
             }
         }
-        IdEviction {
+        IdEvictionOutcome {
             left_bytes: self.id_resident_bytes(),
             evicted_segments,
             commit_frees_memory,
@@ -295,7 +295,7 @@ impl PartitionSymbols {
     /// Closes the windows that are due because time has passed, without a trade.
     #[inline]
     pub(crate) fn close_due_windows(&mut self, at: AppliedAt) {
-        while self.alarms.is_due(at.append_time_ns()) {
+        while self.alarms.is_due(at.greatest_append_time_ns()) {
             self.handle_first_alarm(at);
         }
     }
@@ -307,7 +307,7 @@ impl PartitionSymbols {
         *symbol.alarm_mut() = WindowCloseAlarm::unset();
         let settings = self.venues.settings(symbol.venue_index());
         let due_ns = symbol.close_due_ns(settings);
-        if due_ns.is_some_and(|due_ns| due_ns <= at.append_time_ns()) {
+        if due_ns.is_some_and(|due_ns| due_ns <= at.greatest_append_time_ns()) {
             symbol.close_due_windows(settings, at);
             self.changes.add(index, symbol.change_flags_mut());
         }
@@ -334,7 +334,7 @@ impl PartitionSymbols {
     }
 
     /// Returns whether this partition orders the changes of settings.
-    pub(crate) const fn orders_settings(&self) -> bool {
+    pub(crate) const fn is_settings_partition(&self) -> bool {
         self.partition == SETTINGS_PARTITION
     }
 
@@ -375,19 +375,20 @@ impl PartitionSymbols {
         for index in indexes {
             let symbol = self.table.get_mut(index);
             symbol.close_due_windows(self.venues.settings(venue), at);
-            symbol.keep_windows_closed();
+            symbol.mark_row_changed();
             self.changes.add(index, symbol.change_flags_mut());
             self.set_symbol_alarm(index);
         }
     }
 
-    /// Returns whether any bar changed since the last [`PartitionSymbols::take_updates`].
-    pub(crate) const fn has_updates(&self) -> bool {
-        self.changes.has_announcements()
+    /// Returns whether any symbol changed since the last [`PartitionSymbols::take_updates`],
+    /// perhaps none of its bars.
+    pub(crate) const fn may_have_updates(&self) -> bool {
+        self.changes.has_symbols_to_announce()
     }
 
     /// Takes the bars that changed since the last call, one update for each instrument.
-    pub(crate) fn take_updates(&mut self, at: AppliedAt) -> Vec<BarUpdate> {
+    pub(crate) fn take_updates(&mut self, at: AppliedAt) -> Vec<InstrumentBarUpdate> {
         let indexes = self.changes.take_to_announce();
         let mut updates = Vec::with_capacity(indexes.len());
         for index in indexes {
@@ -416,16 +417,16 @@ impl PartitionSymbols {
         transaction.venues = self.venues.take_unstored();
     }
 
-    /// Drops the bars and sets of ids that are stored and were not used since the generation
-    /// `before_generation`. Returns how many are left.
+    /// Drops the bars and sets of ids that are stored and were not used since the commit
+    /// `before_commit_number`. Returns how many are left.
     pub(crate) fn evict_and_count_remaining(
         &mut self,
-        before_generation: u64,
+        before_commit_number: u64,
         at: AppliedAt,
     ) -> usize {
         let symbols = self.table.iter_mut();
         symbols
-            .map(|symbol| symbol.evict_and_count_remaining(before_generation, at))
+            .map(|symbol| symbol.evict_and_count_remaining(before_commit_number, at))
             .sum()
     }
 

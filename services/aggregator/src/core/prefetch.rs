@@ -18,11 +18,11 @@ const MAX_SEGMENT_BYTES: u64 = 4 << 20;
 /// Adds to `requests` what the trades and refolds among `records` will need, as far as it is known
 /// before they are applied, and segments of ids of at most `max_segment_bytes`. A store answers
 /// many requests in one call nearly as fast as one, and after a start every symbol has one.
-pub(crate) fn prefetch(
+pub(crate) fn add_prefetch_requests(
     symbols: &mut PartitionSymbols,
     requests: &mut Vec<LoadRequest>,
     records: &[Record],
-    generation: u64,
+    commit_number: u64,
     max_segment_bytes: u64,
 ) {
     let mut known: HashSet<LoadRequest> = requests.iter().cloned().collect();
@@ -31,7 +31,7 @@ pub(crate) fn prefetch(
         if requests.len() >= MAX_REQUESTS {
             return;
         }
-        for request in load_requests_for_record(symbols, record, generation) {
+        for request in load_requests_for_record(symbols, record, commit_number) {
             if !known.insert(request.clone()) {
                 continue;
             }
@@ -50,12 +50,12 @@ pub(crate) fn prefetch(
 fn load_requests_for_record(
     symbols: &mut PartitionSymbols,
     record: &Record,
-    generation: u64,
+    commit_number: u64,
 ) -> Vec<LoadRequest> {
     let trade = match TradesTopicRecord::decode(&record.value) {
         Ok(TradesTopicRecord::Trade(trade)) => trade,
         Ok(TradesTopicRecord::Refold(refold)) => {
-            return symbols.load_requests_for_refold(&record.key, &refold, generation);
+            return symbols.load_requests_for_refold(&record.key, &refold, commit_number);
         }
         _ => return Vec::new(),
     };

@@ -4,7 +4,7 @@ use eventlog::Record;
 use market::{
     Amendment, DeclaredSettings, RejectReason, SettingsChange, Trade, Venue, VenueSettings,
 };
-use schemas::{DecodeError, LeftOut, RefoldResult, Repair, TradesTopicRecord};
+use schemas::{DecodeError, LeftOutNotice, RefoldResult, Repair, TradesTopicRecord};
 use store::TickVerdict;
 
 use super::admission::{Admission, RefoldOutcome};
@@ -57,14 +57,14 @@ impl RecordApplication<'_> {
             }
             Ok(TradesTopicRecord::Refold(refold)) => self.apply_refold(&refold),
             Ok(TradesTopicRecord::Repair(repair)) => self.apply_repair(repair),
-            Ok(TradesTopicRecord::LeftOut(left_out)) => self.apply_left_out(left_out),
+            Ok(TradesTopicRecord::LeftOut(left_out)) => self.apply_left_out_notice(left_out),
             Err(error) => self.dead_letter(RejectReason::Malformed, error.to_string()),
         }
     }
 
     #[inline]
     fn apply_trade(&mut self, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.append_time_ns()) {
+        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
         let Some(index) = self
@@ -83,7 +83,7 @@ impl RecordApplication<'_> {
     }
 
     fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.append_time_ns()) {
+        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns()) {
             return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
@@ -161,7 +161,7 @@ impl RecordApplication<'_> {
 
     /// Changes a venue's settings, in the partition that orders the changes.
     fn apply_settings_change(&mut self, venue: Venue, change: &SettingsChange) -> RecordOutcome {
-        if !self.symbols.orders_settings() {
+        if !self.symbols.is_settings_partition() {
             return self.dead_letter_with_explanation(RejectReason::Misrouted);
         }
         match self.symbols.venues().settings_after(&venue, change) {
@@ -177,7 +177,7 @@ impl RecordApplication<'_> {
     /// copies arrive more than once, and those of several pods in any order.
     fn apply_settings_copy(&mut self, venue: &Venue, declared: DeclaredSettings) -> RecordOutcome {
         let is_of_this_log = declared.declared_at.epoch == self.at.position().epoch;
-        if self.symbols.orders_settings() || !is_of_this_log {
+        if self.symbols.is_settings_partition() || !is_of_this_log {
             return self.dead_letter_with_explanation(RejectReason::Misrouted);
         }
         let venues = self.symbols.venues();
@@ -203,8 +203,8 @@ impl RecordApplication<'_> {
 
     /// Gives the bars that an earlier record may have changed a later `through`, because that
     /// record is left out.
-    fn apply_left_out(&mut self, left_out: LeftOut) -> RecordOutcome {
-        self.apply_to_symbol(|symbols, index, at| symbols.apply_left_out(index, left_out, at))
+    fn apply_left_out_notice(&mut self, left_out: LeftOutNotice) -> RecordOutcome {
+        self.apply_to_symbol(|symbols, index, at| symbols.apply_left_out_notice(index, left_out, at))
     }
 
     /// Applies a record that is no tick to the symbol that its key names, which is added if it is

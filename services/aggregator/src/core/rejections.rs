@@ -84,8 +84,8 @@ impl Rejections {
         self.dead_letter(record, reason, reason.explanation().to_owned(), at);
     }
 
-    /// Dead-letters a tick of the event time `time_ns` that only the state can reject. Its offset is
-    /// excluded too.
+    /// Dead-letters a tick of the event time `time_ns` that only the state can reject. Its offset
+    /// is excluded too.
     pub(crate) fn dead_letter_and_exclude_tick(
         &mut self,
         record: &Record,
@@ -113,7 +113,7 @@ impl Rejections {
     /// those that change trades.
     pub(crate) fn exclude_tick(&mut self, record: &Record, verdict: TickVerdict, at: AppliedAt) {
         let offset = at.position().offset;
-        let ranges = match TradesTopicRecord::is_amendment(&record.value) {
+        let ranges = match TradesTopicRecord::begins_as_amendment(&record.value) {
             true => &mut self.excluded_amendments,
             false => &mut self.excluded,
         };
@@ -122,7 +122,7 @@ impl Rejections {
             && last.verdict == verdict
         {
             last.end_offset += 1;
-            last.append_time_ns = at.append_time_ns();
+            last.append_time_ns = at.greatest_append_time_ns();
             return;
         }
         ranges.push(ExcludedRange {
@@ -130,7 +130,7 @@ impl Rejections {
             first_offset: offset,
             end_offset: offset + 1,
             verdict,
-            append_time_ns: at.append_time_ns(),
+            append_time_ns: at.greatest_append_time_ns(),
         });
     }
 
@@ -140,7 +140,7 @@ impl Rejections {
     }
 
     /// Takes the excluded ranges of trades since the last call.
-    pub(crate) fn take_excluded(&mut self) -> Vec<ExcludedRange> {
+    pub(crate) fn take_excluded_trades(&mut self) -> Vec<ExcludedRange> {
         std::mem::take(&mut self.excluded)
     }
 

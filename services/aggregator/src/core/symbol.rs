@@ -14,13 +14,13 @@ mod window_range;
 use market::{
     Amendment, BarRow, Instrument, Interval, Position, RejectReason, TieOrder, Trade, VenueSettings,
 };
-use schemas::{LeftOut, RefoldResult, Repair};
+use schemas::{LeftOutNotice, RefoldResult, Repair};
 use store::{PartitionTransaction, PendingAmendmentRow, RefoldMark, SymbolRow};
 
 use super::admission::{Admission, RefoldOutcome};
 use super::alarms::WindowCloseAlarm;
 use super::applied_at::AppliedAt;
-use super::bar_update::BarUpdate;
+use super::bar_update::InstrumentBarUpdate;
 use super::changed_symbols::SymbolChangeFlags;
 use super::id_set::IdDigestKey;
 use super::loading::{LoadRequest, LoadedData};
@@ -164,7 +164,7 @@ impl SymbolFold {
     }
 
     /// Closes the windows that a trade at a time closes, without counting it.
-    pub(crate) fn close_windows_before_trade(
+    pub(crate) fn advance_watermark_for_uncounted_trade(
         &mut self,
         time_ns: i64,
         settings: &VenueSettings,
@@ -201,7 +201,7 @@ impl SymbolFold {
         let mut requests = Vec::new();
         for interval in Interval::ALL {
             let window = interval.window_containing(trade.time_ns);
-            if self.bars.is_missing(window) {
+            if self.bars.must_be_loaded(window) {
                 requests.push(LoadRequest::for_bar(&self.instrument, window));
             }
         }
@@ -216,9 +216,10 @@ impl SymbolFold {
         self.bars.close_due_windows(settings, at);
     }
 
-    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
-    pub(crate) const fn keep_windows_closed(&mut self) {
-        self.bars.keep_windows_closed();
+    /// Marks the row of the symbol as changed, so that it is stored: new settings must not reopen
+    /// windows that earlier settings have closed.
+    pub(crate) const fn mark_row_changed(&mut self) {
+        self.bars.mark_row_changed();
     }
 
     /// Applies an edit or a cancel that the record and the settings allow.
@@ -241,10 +242,10 @@ impl SymbolFold {
 
     /// Gives every bar that an earlier record may have changed a later `through`, because that
     /// record is left out.
-    pub(crate) fn apply_left_out(&mut self, left_out: LeftOut, at: AppliedAt) -> Admission {
-        let admission = self.amendment_application(at).apply_left_out(left_out);
+    pub(crate) fn apply_left_out_notice(&mut self, left_out: LeftOutNotice, at: AppliedAt) -> Admission {
+        let admission = self.amendment_application(at).apply_left_out_notice(left_out);
         if matches!(admission, Admission::Counted { .. }) {
-            self.bars.renew_open_windows(at);
+            self.bars.set_through_of_open_bars(at);
         }
         admission
     }
@@ -264,12 +265,12 @@ impl SymbolFold {
     pub(crate) fn load_requests_for_refold(
         &mut self,
         refold: &RefoldResult,
-        generation: u64,
+        commit_number: u64,
     ) -> Vec<LoadRequest> {
         if !self.bars.matches_refold_mark(refold) {
             return Vec::new();
         }
-        let missing = self.bars.windows_missing_for_refold(refold, generation);
+        let missing = self.bars.windows_missing_for_refold(refold, commit_number);
         let requests = missing
             .into_iter()
             .map(|window| LoadRequest::for_bar(&self.instrument, window));
@@ -288,8 +289,8 @@ impl SymbolFold {
     }
 
     /// Leaves out a refold. Returns whether its minute was dirty with the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &RefoldResult) -> bool {
-        self.bars.leave_out_refold(refold)
+    pub(crate) fn clear_mark_of_left_out_refold(&mut self, refold: &RefoldResult) -> bool {
+        self.bars.clear_mark_of_left_out_refold(refold)
     }
 
     /// Returns whether any of its dirty minutes has no refold requested.
@@ -322,10 +323,10 @@ impl SymbolFold {
     /// Puts loaded data into the state, unless the same item is in memory, which is newer. `at` is
     /// that of the record that waits for it.
     pub(crate) fn accept_loaded(&mut self, loaded: LoadedData, at: AppliedAt) {
-        let generation = at.generation();
+        let commit_number = at.commit_number();
         match loaded {
-            LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, generation),
-            LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, &row, generation),
+            LoadedData::Bar(key, row) => self.bars.accept_bar(key.window, row, commit_number),
+            LoadedData::IdSet(request, row) => self.ids.accept_loaded(request, &row, commit_number),
             LoadedData::IdSegment(key, row) => {
                 self.ids.accept_segment(&key, row, at.position().offset);
             }
@@ -339,14 +340,14 @@ impl SymbolFold {
 
     /// Drops the segments of ids that may leave memory and were not used after the record at an
     /// offset. Returns how many.
-    pub(crate) fn evict_id_segments(&mut self, used_until: u64, generation: u64) -> u64 {
-        self.ids.evict_segments(used_until, generation)
+    pub(crate) fn evict_id_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
+        self.ids.evict_segments_and_count_evicted(used_until_offset, commit_number)
     }
 
     /// Takes the bars that changed since the last call.
-    pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<BarUpdate> {
+    pub(crate) fn take_update(&mut self, at: AppliedAt) -> Option<InstrumentBarUpdate> {
         let rows = self.bars.take_bars_to_announce(at);
-        (!rows.is_empty()).then(|| BarUpdate {
+        (!rows.is_empty()).then(|| InstrumentBarUpdate {
             instrument: self.instrument.clone(),
             rows,
             newest_minute_ns: self.bars.newest_minute_ns(),
@@ -357,7 +358,7 @@ impl SymbolFold {
     pub(crate) fn flush(&mut self, transaction: &mut PartitionTransaction, at: AppliedAt) {
         self.bars.flush(&self.instrument, transaction, at);
         self.ids
-            .take_changes(at.generation(), &mut transaction.id_sets);
+            .take_changes(at.commit_number(), &mut transaction.id_sets);
         let pending = self.pending_amendments.take_unstored();
         transaction.pending_amendments.extend(pending);
     }
@@ -367,15 +368,15 @@ impl SymbolFold {
         self.bars.unwritten_row_count() + self.ids.unwritten_row_count()
     }
 
-    /// Drops what is stored, closed, and was not used since the generation `before_generation`.
+    /// Drops what is stored, closed, and was not used since the commit `before_commit_number`.
     /// Returns how many bars and sets of ids are left.
     pub(crate) fn evict_and_count_remaining(
         &mut self,
-        before_generation: u64,
+        before_commit_number: u64,
         at: AppliedAt,
     ) -> usize {
-        self.pending_amendments.drop_expired(at.append_time_ns());
-        self.bars.evict_and_count_remaining(before_generation, at)
-            + self.ids.evict_and_count_remaining(before_generation)
+        self.pending_amendments.drop_expired(at.greatest_append_time_ns());
+        self.bars.evict_and_count_remaining(before_commit_number, at)
+            + self.ids.evict_and_count_remaining(before_commit_number)
     }
 }

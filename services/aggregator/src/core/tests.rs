@@ -6,7 +6,7 @@ use market::{
     SettingsChange, Trade, TradeId,
 };
 use schemas::{RefoldResult, Repair};
-use store::{IdSetRow, TickVerdict};
+use store::{StoredIdSet, TickVerdict};
 
 use super::rejections::MAX_KEPT_BYTES;
 use super::*;
@@ -80,7 +80,7 @@ fn empty_state(partition: u32) -> PartitionState {
 fn answer_loads_as_empty(core: &mut FoldCore) {
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
-        LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
+        LoadRequest::IdSet(request) => LoadedData::IdSet(request, StoredIdSet::default()),
         LoadRequest::IdSegment(request) => unreachable!("nothing is stored: {request:?}"),
     };
     let loaded = core.load_requests().iter().map(load).collect();

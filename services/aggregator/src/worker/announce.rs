@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::own_records::new_record;
 use super::role::PartitionWorker;
-use crate::core::{BarUpdate, FoldCore};
+use crate::core::{InstrumentBarUpdate, FoldCore};
 use crate::error::WorkerError;
 
 /// How many bars of an instrument one record holds at most: far fewer than the size limit of a
@@ -45,7 +45,7 @@ impl Announcer {
         core: &mut FoldCore,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
-        if !core.has_updates() {
+        if !core.may_have_announcements() {
             return Ok(true);
         }
         // Records of the next generation must not be announced as if they were of this one.
@@ -138,7 +138,7 @@ pub(super) async fn append_dead_letters_unless_stopped<B: Backend>(
 }
 
 /// Returns the records that announce an update.
-fn records_of_update(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
+fn records_of_update(update: &InstrumentBarUpdate) -> impl Iterator<Item = NewRecord> {
     let key = Bytes::copy_from_slice(update.instrument.key().as_bytes());
     let parts = update.rows.chunks(MAX_ROWS_PER_RECORD);
     parts.map(move |rows: &[BarRow]| NewRecord {
@@ -150,7 +150,7 @@ fn records_of_update(update: &BarUpdate) -> impl Iterator<Item = NewRecord> {
 /// Returns the close of the instrument's newest minute if it has changed: a correction of an
 /// older minute is not a newer price. It is without a price if every trade of the minute was
 /// cancelled.
-fn newest_price(update: &BarUpdate) -> Option<NewestPrice> {
+fn newest_price(update: &InstrumentBarUpdate) -> Option<NewestPrice> {
     let newest = update.rows.iter().find(|row| {
         let window = row.window;
         window.interval == Interval::M1 && window.start_ns == update.newest_minute_ns
@@ -172,7 +172,7 @@ mod tests {
     const NEWEST_NS: i64 = 1_700_000_040_000_000_000;
 
     /// Returns an update with rows of `minutes` consecutive minutes, the newest last.
-    fn update_with_minutes(minutes: usize) -> BarUpdate {
+    fn update_with_minutes(minutes: usize) -> InstrumentBarUpdate {
         let row = |back: usize| {
             let start_ns = NEWEST_NS - i64::try_from(back).unwrap() * MINUTE_NS;
             let trade = Trade {
@@ -196,7 +196,7 @@ mod tests {
                 through: Position::default(),
             }
         };
-        BarUpdate {
+        InstrumentBarUpdate {
             instrument: "v:A".parse().unwrap(),
             rows: (0..minutes).rev().map(row).collect(),
             newest_minute_ns: NEWEST_NS,

@@ -98,7 +98,7 @@ impl CommitState {
     }
 
     /// Ends the commit under way, which succeeded. Returns how long it took.
-    pub(super) fn end_commit(&mut self, now_ns: u64) -> Duration {
+    pub(super) fn end_successful_commit(&mut self, now_ns: u64) -> Duration {
         let commit = self.under_way.take().expect("a commit has ended");
         self.stored = commit.target;
         self.committed_bytes = commit.folded_bytes;

@@ -113,7 +113,7 @@ impl<'a, B: Backend> Committer<'a, B> {
 
     /// Checks whether the store would accept what was folded. Nothing is announced or stored, and
     /// the session ends.
-    pub(super) async fn check_commit_unless_stopped(
+    pub(super) async fn dry_run_commit_unless_stopped(
         &mut self,
         core: &mut FoldCore,
     ) -> Result<SessionEnd, WorkerError> {
@@ -122,7 +122,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         let transaction = core.flush(begin, next_update);
         let bars = &self.worker.stores.bars;
         let check = || async {
-            match bars.check_commit(&transaction).await {
+            match bars.dry_run_commit(&transaction).await {
                 Ok(CommitOutcome::Committed) => Ok(SessionEnd::LeaveOutChecked),
                 Ok(CommitOutcome::Conflict) => Ok(SessionEnd::Lost),
                 Err(error) if error.is_data_refused() => {
@@ -156,7 +156,7 @@ impl<'a, B: Backend> Committer<'a, B> {
         let worker = self.worker;
         match outcome {
             Ok(CommitOutcome::Committed) => {
-                let spent = self.state.end_commit(worker.stores.clock.monotonic_ns());
+                let spent = self.state.end_successful_commit(worker.stores.clock.monotonic_ns());
                 core.record_commit_and_evict_unused();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);

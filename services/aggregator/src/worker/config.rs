@@ -13,8 +13,8 @@ pub struct WorkerConfig {
     pub commit_interval: Duration,
     /// How long the log may be quiet before an advance is appended to it, while a window is open.
     pub advance_interval: Duration,
-    /// How long the log may be quiet before an advance is appended to it, while none is open: windows
-    /// without trades close as time passes.
+    /// How long the log may be quiet before an advance is appended to it, while none is open:
+    /// windows without trades close as time passes.
     pub idle_advance_interval: Duration,
     /// The number of bytes of records fetched at once.
     pub max_fetch_bytes: usize,

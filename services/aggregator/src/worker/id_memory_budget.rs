@@ -69,13 +69,13 @@ pub(super) struct IdMemoryShare {
 
 impl IdMemoryShare {
     /// Reports how many segments of the partition have left memory since the last report.
-    pub(super) fn report_evicted_segments(&self, segments: u64) {
+    pub(super) fn report_evicted_segments(&self, segment_count: u64) {
         let evicted = &self.shared.evicted_segments;
-        evicted.fetch_add(segments, Ordering::Relaxed);
+        evicted.fetch_add(segment_count, Ordering::Relaxed);
     }
 
     /// Reports how much the partition uses, and returns how much it may use.
-    pub(super) fn report_used_and_limit_bytes(&mut self, used_bytes: usize) -> usize {
+    pub(super) fn report_used_and_get_limit_bytes(&mut self, used_bytes: usize) -> usize {
         let shared = &self.shared;
         shared.used_bytes.fetch_add(used_bytes, Ordering::Relaxed);
         shared
@@ -106,13 +106,13 @@ mod tests {
     fn a_partition_may_use_an_equal_share_and_what_the_others_leave() {
         let budget = IdMemoryBudget::new(100);
         let mut first = budget.join();
-        assert_eq!(first.report_used_and_limit_bytes(80), 100);
+        assert_eq!(first.report_used_and_get_limit_bytes(80), 100);
         let mut second = budget.join();
-        assert_eq!(second.report_used_and_limit_bytes(10), 50);
-        assert_eq!(first.report_used_and_limit_bytes(80), 90);
-        assert_eq!(first.report_used_and_limit_bytes(50), 90);
-        assert_eq!(second.report_used_and_limit_bytes(70), 50);
+        assert_eq!(second.report_used_and_get_limit_bytes(10), 50);
+        assert_eq!(first.report_used_and_get_limit_bytes(80), 90);
+        assert_eq!(first.report_used_and_get_limit_bytes(50), 90);
+        assert_eq!(second.report_used_and_get_limit_bytes(70), 50);
         drop(first);
-        assert_eq!(second.report_used_and_limit_bytes(20), 100);
+        assert_eq!(second.report_used_and_get_limit_bytes(20), 100);
     }
 }

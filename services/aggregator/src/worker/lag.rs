@@ -27,7 +27,7 @@ impl LagMonitor {
         };
         let lag = end.saturating_sub(core.next_position().offset);
         worker.metrics.lag.set(lag as f64);
-        let applied_ns = core.append_time_ns();
+        let applied_ns = core.greatest_append_time_ns();
         let lag_ns = match lag > 0 && applied_ns > 0 {
             true => {
                 let now_ns = worker.stores.clock.now_ns();

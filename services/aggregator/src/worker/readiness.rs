@@ -25,9 +25,9 @@ impl SessionReadiness {
     pub(super) fn report_ready_if_caught_up(
         &mut self,
         is_folded_to: impl FnOnce(u64) -> bool,
-        has_updates: bool,
+        may_have_announcements: bool,
     ) {
-        if !self.has_caught_up && !has_updates && is_folded_to(self.ready_from) {
+        if !self.has_caught_up && !may_have_announcements && is_folded_to(self.ready_from) {
             self.has_caught_up = true;
             self.health.ready();
         }

@@ -31,7 +31,7 @@ impl RefoldCall {
     }
 
     /// Keeps the answer of a call that has begun.
-    pub(super) fn begin(&mut self, answer: PendingAnswer<Result<(), RefoldError>>) {
+    pub(super) fn record_begun_call(&mut self, answer: PendingAnswer<Result<(), RefoldError>>) {
         self.answer = Some(answer);
     }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use clock::{Clock, duration_ns};
 use eventlog::Record;
 use market::{Interval, Position, RejectReason};
-use schemas::{LeftOut, TradesTopicRecord};
+use schemas::{LeftOutNotice, TradesTopicRecord};
 use std::time::Duration;
 use store::{
     BarReader, BarStore, CommitOutcome, PartitionProgress, PartitionTransaction, StoreError,
@@ -57,7 +57,7 @@ pub(super) struct CommitMode {
 
 /// A record to leave out, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LeftOutRecord {
+pub(super) struct RecordAtFault {
     pub(super) offset: u64,
     pub(super) reason: String,
     /// Whether the store is known to accept the commit without it. Until then the session only
@@ -69,7 +69,7 @@ pub(super) struct LeftOutRecord {
 #[derive(Debug, Default)]
 pub(super) struct RefusedRecordSearch {
     limit: Option<CommitLimit>,
-    left_out: Option<LeftOutRecord>,
+    record_at_fault: Option<RecordAtFault>,
 }
 
 impl RefusedRecordSearch {
@@ -79,14 +79,14 @@ impl RefusedRecordSearch {
     }
 
     /// Returns the record that the next session leaves out.
-    pub(super) const fn left_out(&self) -> Option<&LeftOutRecord> {
-        self.left_out.as_ref()
+    pub(super) const fn record_at_fault(&self) -> Option<&RecordAtFault> {
+        self.record_at_fault.as_ref()
     }
 
     /// Ends the search, because the session ended for another reason.
     pub(super) fn end(&mut self) {
         self.limit = None;
-        self.left_out = None;
+        self.record_at_fault = None;
     }
 
     /// Continues the search after a refused commit. `progress` is what is stored now: if another
@@ -119,17 +119,17 @@ impl RefusedRecordSearch {
             "the store refuses a commit; looking for the record at fault"
         );
         if record_count > 1 {
-            self.left_out = None;
+            self.record_at_fault = None;
             self.limit = Some(CommitLimit {
                 max_records: record_count / 2,
                 end_offset: refused.end_offset,
             });
             return Ok(true);
         }
-        let Some(record) = fetch_record(worker, first_offset, stop).await? else {
+        let Some(record) = fetch_first_record_from(worker, first_offset, stop).await? else {
             return Ok(false);
         };
-        if self.is_left_out(record.offset) {
+        if self.is_record_at_fault(record.offset) {
             let offset = record.offset;
             let without = format!("without the record at offset {offset} it is refused too");
             return Err(refusal(worker, format!("{}; {without}", refused.reason)));
@@ -154,7 +154,7 @@ impl RefusedRecordSearch {
             max_records: 1,
             end_offset: record.offset + 1,
         });
-        self.left_out = Some(LeftOutRecord {
+        self.record_at_fault = Some(RecordAtFault {
             offset: record.offset,
             reason: refused.reason,
             is_checked: false,
@@ -173,14 +173,14 @@ impl RefusedRecordSearch {
         worker: &PartitionWorker<B>,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
-        let Some(left_out) = &mut self.left_out else {
+        let Some(record_at_fault) = &mut self.record_at_fault else {
             return Ok(true);
         };
-        let (offset, reason) = (left_out.offset, left_out.reason.clone());
-        let Some(record) = fetch_record(worker, offset, stop).await? else {
+        let (offset, reason) = (record_at_fault.offset, record_at_fault.reason.clone());
+        let Some(record) = fetch_first_record_from(worker, offset, stop).await? else {
             return Ok(false);
         };
-        left_out.is_checked = true;
+        record_at_fault.is_checked = true;
         let limit = worker.config.max_left_out_per_hour;
         match count_left_out_within_period(worker, &record, stop).await? {
             None => return Ok(false),
@@ -192,7 +192,7 @@ impl RefusedRecordSearch {
             }
             Some(_) => {}
         }
-        if !append_left_out(worker, &record, stop).await? {
+        if !append_left_out_notice(worker, &record, stop).await? {
             return Ok(false);
         }
         tracing::error!(
@@ -205,15 +205,16 @@ impl RefusedRecordSearch {
     }
 
     /// Returns whether the session that ended has left a record out, or tried to.
-    fn is_left_out(&self, offset: u64) -> bool {
-        let left_out = self.left_out.as_ref();
-        left_out.is_some_and(|left_out| left_out.offset == offset)
+    fn is_record_at_fault(&self, offset: u64) -> bool {
+        let record_at_fault = self.record_at_fault.as_ref();
+        record_at_fault.is_some_and(|record_at_fault| record_at_fault.offset == offset)
     }
 }
 
 /// Returns how many records of the partition were left out within [`LEFT_OUT_PERIOD`] before
 /// `record`, or `None` if the worker is stopped first. Those that other workers have left out
-/// count too. The time is that of the log. Every record before this one is committed, so the store knows those that were left out.
+/// count too. The time is that of the log. Every record before this one is committed, so the store
+/// knows those that were left out.
 async fn count_left_out_within_period<B: Backend>(
     worker: &PartitionWorker<B>,
     record: &Record,
@@ -223,12 +224,13 @@ async fn count_left_out_within_period<B: Backend>(
     let since_ns = record.append_time_ns.saturating_sub(period_ns);
     let verdict = TickVerdict::Rejected(RejectReason::Unstorable);
     let bars = &worker.stores.bars;
-    let count = || bars.count_excluded_since(worker.partition, verdict, since_ns);
+    let count = || bars.count_excluded_ticks_since(worker.partition, verdict, since_ns);
     let count = worker.retry_store_call(stop, count).await?;
     Ok(count.map(|count| usize::try_from(count).unwrap_or(usize::MAX)))
 }
 
-/// Returns whether a record changes settings. Every partition has to apply it, so it is not left out.
+/// Returns whether a record changes settings. Every partition has to apply it, so it is not left
+/// out.
 fn is_change_of_settings(record: &Record) -> bool {
     matches!(
         TradesTopicRecord::decode(&record.value),
@@ -244,7 +246,7 @@ fn refusal<B: Backend>(worker: &PartitionWorker<B>, reason: String) -> WorkerErr
 }
 
 /// Returns the first record at or after an offset, or `None` if the worker is stopped first.
-async fn fetch_record<B: Backend>(
+async fn fetch_first_record_from<B: Backend>(
     worker: &PartitionWorker<B>,
     offset: u64,
     stop: &CancellationToken,
@@ -287,7 +289,7 @@ async fn check_empty_transaction<B: Backend>(
 ) -> Result<Option<EmptyCommitOutcome>, WorkerError> {
     let transaction = PartitionTransaction::empty(progress.next_position(), *progress);
     let commit = || async {
-        match worker.stores.bars.check_commit(&transaction).await {
+        match worker.stores.bars.dry_run_commit(&transaction).await {
             Ok(CommitOutcome::Committed) => Ok(EmptyCommitOutcome::Accepted),
             Ok(CommitOutcome::Conflict) => Ok(EmptyCommitOutcome::Conflict),
             Err(error) if error.is_data_refused() => Ok(EmptyCommitOutcome::Refused),
@@ -300,7 +302,7 @@ async fn check_empty_transaction<B: Backend>(
 /// Appends the record that gives the bars a later `through` which a trade, an edit, a cancel or a
 /// refold that is left out may have changed: clients hold states that were announced with it.
 /// Returns `false` if the worker is stopped first.
-async fn append_left_out<B: Backend>(
+async fn append_left_out_notice<B: Backend>(
     worker: &PartitionWorker<B>,
     record: &Record,
     stop: &CancellationToken,
@@ -312,12 +314,12 @@ async fn append_left_out<B: Backend>(
         Ok(TradesTopicRecord::Refold(refold)) => (refold.start_ns, true),
         _ => return Ok(true),
     };
-    let left_out = LeftOut {
+    let notice = LeftOutNotice {
         start_ns: Interval::M1.window_containing(time_ns).start_ns,
         is_refold,
     };
     let key = Bytes::copy_from_slice(&record.key);
-    let records = [new_record(key, &TradesTopicRecord::LeftOut(left_out))];
+    let records = [new_record(key, &TradesTopicRecord::LeftOut(notice))];
     let trades = &worker.topics.trades;
     let appended = worker
         .append_all_unless_stopped(stop, trades, &records)

@@ -38,9 +38,9 @@ impl<B: Backend> PartitionWorker<B> {
             let progress = state.progress;
             let mut core = FoldCore::new(state, self.topics.trades.partitions());
             let mut is_check = false;
-            if let Some(record) = search.left_out() {
+            if let Some(record) = search.record_at_fault() {
                 is_check = !record.is_checked;
-                core.leave_out(RecordToLeaveOut {
+                core.set_record_to_leave_out(RecordToLeaveOut {
                     offset: record.offset,
                     reason: record.reason.clone(),
                     closes_windows: is_check,

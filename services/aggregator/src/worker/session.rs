@@ -98,7 +98,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             let trades = &worker.topics.trades;
             let is_folded_to = |end| trades.is_read_to(worker.partition, next_offset, end);
             self.readiness
-                .report_ready_if_caught_up(is_folded_to, self.core.has_updates());
+                .report_ready_if_caught_up(is_folded_to, self.core.may_have_announcements());
             self.append_advance_if_due().await;
             self.query_archiver_if_due();
             self.measure_lag_if_due();
@@ -141,7 +141,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Announces changed bars if it is time. Returns `false` if the worker is stopped first.
     async fn announce_if_due_unless_stopped(&mut self) -> Result<bool, WorkerError> {
         let begin_ns = self.monotonic_ns();
-        if !self.schedule.is_announcement_due(begin_ns) || !self.core.has_updates() {
+        if !self.schedule.is_announcement_due(begin_ns) || !self.core.may_have_announcements() {
             return Ok(true);
         }
         if !self
@@ -181,8 +181,8 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     }
 
     /// Appends an advance if the log has been quiet and a window waits for time to pass, or once
-    /// per [`WorkerConfig::idle_advance_interval`] if there are symbols: their windows without trades
-    /// wait for it too.
+    /// per [`WorkerConfig::idle_advance_interval`] if there are symbols: their windows without
+    /// trades wait for it too.
     async fn append_advance_if_due(&mut self) {
         let now_ns = self.monotonic_ns();
         if !self.schedule.reschedule_advance_if_due(now_ns) {
@@ -198,7 +198,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     /// Tells the core how much memory ids may use now.
     fn limit_id_memory(&mut self) {
         let used_bytes = self.core.id_memory_bytes();
-        let limit_bytes = self.id_memory.report_used_and_limit_bytes(used_bytes);
+        let limit_bytes = self.id_memory.report_used_and_get_limit_bytes(used_bytes);
         self.core.set_id_memory_limit(limit_bytes);
         let gauge = &self.worker.metrics.id_memory_bytes;
         gauge.set(used_bytes as f64);
@@ -234,7 +234,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         let (clock, timeout) = (worker.stores.clock.clone(), worker.config.call_timeout);
         self.archiver
             .record_begun_query(self.committer.background_call_starter().start(async move {
-                let query = clock::timeout(&clock, timeout, ticks.archive_position(partition));
+                let query = clock::timeout(&clock, timeout, ticks.next_archive_position(partition));
                 query.await.unwrap_or(Ok(None))
             }));
     }
@@ -255,7 +255,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         });
         let call = fold_and_append_refolds(self.worker, with_settings.collect());
         let answer = self.committer.background_call_starter().start(call);
-        self.refolds.begin(answer);
+        self.refolds.record_begun_call(answer);
     }
 
     /// Forgets which refolds were requested if they may not be in the log.
@@ -315,7 +315,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
         worker.metrics.add_counts(&counts);
         match self.mode.limit {
             Some(_) if self.mode.is_check && !records.is_empty() => {
-                self.check_limited_commit().await.map(Some)
+                self.dry_run_limited_commit().await.map(Some)
             }
             Some(_) => self.commit_limited(uncommitted_count).await,
             None => Ok(None),
@@ -414,7 +414,7 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
     fn time_until_wake(&self) -> Duration {
         let is_uncommitted = self.committer.is_uncommitted_at(self.core.next_position());
         let wake_ns = self.schedule.next_wake_ns(&PendingWorkKinds {
-            announcement: self.core.has_updates(),
+            announcement: self.core.may_have_announcements(),
             commit: is_uncommitted && !self.committer.commit_state().is_commit_under_way(),
             refolds: self.needs_archiver_query(),
         });

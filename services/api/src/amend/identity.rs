@@ -20,7 +20,7 @@ pub(super) fn new_amendment_id(
     let Some(key) = key_digest else {
         let mut random = [0; 16];
         // The ids of different processes must differ, so the randomness is the system's.
-        getrandom::fill(&mut random).map_err(|error| Problem::internal_error(&error))?;
+        getrandom::fill(&mut random).map_err(|error| Problem::log_internal_error(&error))?;
         return Ok(hexadecimal_trade_id(&random));
     };
     let mut digest = blake3::Hasher::new();

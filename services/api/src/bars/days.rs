@@ -93,7 +93,7 @@ pub(super) async fn fold_traded_days<R: BarReader>(
         let (run, other_days) = rest.split_at(rest.iter().take_while(has_same_interval).count());
         rest = other_days;
         let Some(interval) = interval else {
-            require_no_trades(source, run).await?;
+            require_no_trades_on_indivisible_days(source, run).await?;
             continue;
         };
         let rows = read_bars_of_days(source, interval, run).await?;
@@ -119,7 +119,7 @@ fn dividing_interval(day: &Period) -> Result<Interval, DayError> {
 
 /// Returns a [`Problem`] if there are trades in consecutive days that no interval divides, since
 /// they cannot be folded then.
-async fn require_no_trades<R: BarReader>(
+async fn require_no_trades_on_indivisible_days<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     days: &[Period],
 ) -> Result<(), Problem> {

@@ -33,9 +33,9 @@ pub(super) async fn gap_filled_page<R: BarReader>(
     };
     let shown = match request.start_ns {
         Some(start_ns) => {
-            oldest_periods_to_fill(source, periods, start_ns, end_ns, request.limit).await?
+            oldest_periods_of_filled_page(source, periods, start_ns, end_ns, request.limit).await?
         }
-        None => newest_periods_to_fill(source, periods, end_ns, request.limit).await?,
+        None => newest_periods_of_filled_page(source, periods, end_ns, request.limit).await?,
     };
     let Some(last) = shown.periods.last() else {
         return Ok(BarPage::default());
@@ -47,19 +47,19 @@ pub(super) async fn gap_filled_page<R: BarReader>(
     })
 }
 
-/// The periods of a page, and the close before them if there is one.
-struct PeriodsToFill {
+/// The periods of a page, with and without trades, and the close before them if there is one.
+struct PeriodsOfFilledPage {
     periods: Vec<Period>,
     prior_close: Option<String>,
 }
 
-async fn oldest_periods_to_fill<R: BarReader>(
+async fn oldest_periods_of_filled_page<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     start_ns: i64,
     end_ns: i64,
     limit: usize,
-) -> Result<PeriodsToFill, Problem> {
+) -> Result<PeriodsOfFilledPage, Problem> {
     let mut first = periods.first_starting_at_or_after(start_ns)?;
     let prior_close = prior_close(source, first.start_ns).await?;
     if prior_close.is_none()
@@ -69,19 +69,19 @@ async fn oldest_periods_to_fill<R: BarReader>(
     {
         first = periods.period_containing(row.window.start_ns)?;
     }
-    Ok(PeriodsToFill {
+    Ok(PeriodsOfFilledPage {
         periods: periods.forward_from(first, end_ns, limit)?,
         prior_close,
     })
 }
 
-async fn newest_periods_to_fill<R: BarReader>(
+async fn newest_periods_of_filled_page<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
     end_ns: i64,
     limit: usize,
-) -> Result<PeriodsToFill, Problem> {
-    let mut shown = PeriodsToFill {
+) -> Result<PeriodsOfFilledPage, Problem> {
+    let mut shown = PeriodsOfFilledPage {
         periods: periods.last_periods_up_to(periods.period_containing(end_ns - 1)?, limit)?,
         prior_close: None,
     };
@@ -109,7 +109,7 @@ async fn prior_close<R: BarReader>(
 async fn gap_filled_bars<R: BarReader>(
     source: &LiveAndStoredBars<'_, R>,
     periods: &PeriodSequence,
-    shown: &PeriodsToFill,
+    shown: &PeriodsOfFilledPage,
 ) -> Result<Vec<PageBar>, Problem> {
     let mut closed_until_ns = source.closed_until_ns().await?;
     let traded =

@@ -41,7 +41,7 @@ pub(crate) async fn newest_price<B: Backend>(
         && !source
             .live_bars()
             .iter()
-            .any(|row| is_newer_than_hot_price(row, &hot))
+            .any(|row| supersedes_hot_price(row, &hot))
     {
         return Ok(price_response(hot.time_ns, price, "hot"));
     }
@@ -55,7 +55,7 @@ pub(crate) async fn newest_price<B: Backend>(
 
 /// Returns whether a live minute has a newer price than the hot store, or shows that the hot price
 /// no longer counts, as after a cancel.
-fn is_newer_than_hot_price(row: &BarRow, hot: &NewestPrice) -> bool {
+fn supersedes_hot_price(row: &BarRow, hot: &NewestPrice) -> bool {
     let minute = Interval::M1.window_containing(hot.time_ns);
     match row.window.start_ns.cmp(&minute.start_ns) {
         Ordering::Less => false,

@@ -5,7 +5,7 @@ use market::{DayStart, Instrument, Interval};
 use serde::{Deserialize, Serialize};
 
 use super::periods::PeriodSequence;
-use crate::cursor::{CursorKind, CursorPosition, ListQuery};
+use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -34,8 +34,8 @@ impl CursorPosition for NextBarStart {
 /// A request for the bars whose period starts in `[start_ns, end_ns)`.
 pub(super) struct ListBarsRequest {
     pub(super) instrument: Instrument,
-    /// The query, to which its cursors belong.
-    pub(super) query: ListQuery,
+    /// Encodes and decodes the cursors of the query.
+    pub(super) cursor_codec: CursorCodec,
     pub(super) periods: PeriodSequence,
     /// `None` requests the newest bars.
     pub(super) start_ns: Option<i64>,
@@ -53,8 +53,8 @@ impl ListBarsRequest {
     pub(super) fn read(instrument: Instrument, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
-        let query = ListQuery::new(CursorKind::Bars, instrument.key(), &params);
-        let next: Option<NextBarStart> = query.cursor(&params)?;
+        let cursor_codec = CursorCodec::new(CursorKind::Bars, instrument.key(), &params);
+        let next: Option<NextBarStart> = cursor_codec.cursor(&params)?;
         let fill = match params.text("fill") {
             None => false,
             Some("flat") => true,
@@ -65,7 +65,7 @@ impl ListBarsRequest {
         };
         Ok(Self {
             instrument,
-            query,
+            cursor_codec,
             periods: read_periods(&params)?,
             start_ns: next.map(|next| next.0).or(start_ns),
             end_ns,

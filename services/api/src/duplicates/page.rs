@@ -3,8 +3,8 @@
 use market::HOUR_NS;
 use store::{BarReader, DuplicateComparison, DuplicateTick, StoreError, TickStore};
 
-use super::request::{ListDuplicatesRequest, NextDuplicate};
-use super::source::{DuplicatePageSource, ReadTicks};
+use super::request::{ListDuplicatesRequest, NextDuplicatePosition};
+use super::source::{DuplicatePageSource, TicksOfTimeRange};
 use crate::trades::TimeSlices;
 
 /// The number of ticks that one read should return.
@@ -20,7 +20,7 @@ const MIN_COMPARED: usize = 1_000;
 pub(super) struct DuplicatePage {
     pub(super) duplicates: Vec<DuplicateTick>,
     /// Where the next page begins; `None` at the end of the range.
-    pub(super) next: Option<NextDuplicate>,
+    pub(super) next: Option<NextDuplicatePosition>,
 }
 
 /// Returns the requested duplicates, the oldest ones of the range.
@@ -30,19 +30,19 @@ pub(super) async fn duplicate_page<R: BarReader, T: TickStore>(
 ) -> Result<DuplicatePage, StoreError> {
     let mut page = DuplicatePage::default();
     if let Some(since) = request.since
-        && !source.has_duplicate_since(since).await?
+        && !source.partition_has_duplicate_since(since).await?
     {
         return Ok(page);
     }
     let mut tick_count = 0;
-    let hours = source.hours_with_max_tick_counts(request.start_ns, request.end_ns);
+    let hours = source.hours_with_tick_count_upper_bounds(request.start_ns, request.end_ns);
     for (hour_ns, rows) in hours.await? {
         let from_ns = hour_ns.max(request.start_ns);
         let to_ns = hour_ns.saturating_add(HOUR_NS).min(request.end_ns);
         let mut slices = TimeSlices::new(from_ns, to_ns, rows, TICKS_PER_READ, false);
         while let Some((from_ns, to_ns)) = slices.next_slice() {
             if tick_count >= TICKS_PER_PAGE {
-                page.next = Some(NextDuplicate::of_time(from_ns));
+                page.next = Some(NextDuplicatePosition::of_time(from_ns));
                 return Ok(page);
             }
             let read = source.ticks_between(from_ns, to_ns).await?;
@@ -65,9 +65,9 @@ async fn append_duplicates<R: BarReader, T: TickStore>(
     duplicates: &mut Vec<DuplicateTick>,
     source: &DuplicatePageSource<'_, R, T>,
     request: &ListDuplicatesRequest,
-    read: &ReadTicks,
-) -> Result<Option<NextDuplicate>, StoreError> {
-    let is_before = |later: &store::Tick| NextDuplicate::of_tick(later) < request.from;
+    read: &TicksOfTimeRange,
+) -> Result<Option<NextDuplicatePosition>, StoreError> {
+    let is_before = |later: &store::Tick| NextDuplicatePosition::of_tick(later) < request.from;
     let begin = read.later.partition_point(is_before);
     // Only what is asked for is compared: that costs look-ups.
     let is_since = |later: &&store::Tick| {
@@ -89,7 +89,7 @@ async fn append_duplicates<R: BarReader, T: TickStore>(
                 continue;
             }
             if duplicates.len() == request.limit {
-                return Ok(Some(NextDuplicate::of_tick(&duplicate.later)));
+                return Ok(Some(NextDuplicatePosition::of_tick(&duplicate.later)));
             }
             duplicates.push(duplicate);
         }

@@ -6,7 +6,7 @@ use schemas::RecordPosition;
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, ListQuery};
+use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -14,13 +14,13 @@ const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor", "conflicts", "s
 
 /// A request for the duplicates whose later deliveries have event times in `[start_ns, end_ns)`.
 pub(super) struct ListDuplicatesRequest {
-    /// The query, to which its cursors belong.
-    pub(super) query: ListQuery,
+    /// Encodes and decodes the cursors of the query.
+    pub(super) cursor_codec: CursorCodec,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
     pub(super) limit: usize,
     /// Where the page begins.
-    pub(super) from: NextDuplicate,
+    pub(super) from: NextDuplicatePosition,
     /// Whether deliveries that are the same as the first are left out.
     pub(super) conflicts_only: bool,
     /// Only later deliveries that the log holds at or after this position.
@@ -30,7 +30,7 @@ pub(super) struct ListDuplicatesRequest {
 /// The position of a cursor: the event time and the position from which on later deliveries are
 /// listed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct NextDuplicate {
+pub(super) struct NextDuplicatePosition {
     pub(super) time_ns: i64,
     epoch: u64,
     offset: u64,
@@ -48,11 +48,11 @@ impl ListDuplicatesRequest {
     ) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
-        let query = ListQuery::new(CursorKind::Duplicates, instrument.key(), &params);
-        let from: NextDuplicate = query.cursor(&params)?.unwrap_or_default();
+        let cursor_codec = CursorCodec::new(CursorKind::Duplicates, instrument.key(), &params);
+        let from: NextDuplicatePosition = cursor_codec.cursor(&params)?.unwrap_or_default();
         let conflicts_only = params.parsed("conflicts", "true or false")?;
         Ok(Self {
-            query,
+            cursor_codec,
             start_ns: start_ns.unwrap_or(0).max(from.time_ns),
             end_ns: end_ns.unwrap_or(END_OF_TIME_NS),
             limit: params.limit()? as usize,
@@ -79,7 +79,7 @@ fn read_since(params: &QueryParams, partition: u32) -> Result<Option<Position>, 
     }
 }
 
-impl NextDuplicate {
+impl NextDuplicatePosition {
     pub(super) const fn of_tick(tick: &Tick) -> Self {
         Self {
             time_ns: tick.trade.time_ns,
@@ -98,7 +98,7 @@ impl NextDuplicate {
     }
 }
 
-impl CursorPosition for NextDuplicate {
+impl CursorPosition for NextDuplicatePosition {
     fn is_plausible(&self) -> bool {
         (0..=END_OF_TIME_NS).contains(&self.time_ns)
     }

@@ -15,7 +15,7 @@ pub(super) struct DuplicatePageSource<'a, R, T> {
 }
 
 /// The ticks of a range of event times.
-pub(super) struct ReadTicks {
+pub(super) struct TicksOfTimeRange {
     /// The number of all ticks that were read.
     pub(super) count: usize,
     /// Those that the fold has excluded as duplicates, in order of their event times, then of
@@ -38,7 +38,7 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
         let progress = bars.all_partition_progress().await?;
         let folded = PartitionProgress::find_in(&progress, partition)
             .map_or_else(Position::default, PartitionProgress::next_position);
-        let archived = ticks.archive_position(partition).await?.unwrap_or_default();
+        let archived = ticks.next_archive_position(partition).await?.unwrap_or_default();
         Ok(Self {
             finder: FirstDeliveryFinder {
                 bars,
@@ -58,7 +58,7 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
 
     /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of
     /// ticks that it may hold.
-    pub(super) async fn hours_with_max_tick_counts(
+    pub(super) async fn hours_with_tick_count_upper_bounds(
         &self,
         start_ns: i64,
         end_ns: i64,
@@ -67,13 +67,13 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
             ticks, instrument, ..
         } = self.finder;
         ticks
-            .hours_with_max_tick_counts(instrument, start_ns, end_ns)
+            .hours_with_tick_count_upper_bounds(instrument, start_ns, end_ns)
             .await
     }
 
     /// Returns whether the partition holds a duplicate, of any of its symbols, at or after a
     /// position. Reads no ticks.
-    pub(super) async fn has_duplicate_since(&self, since: Position) -> Result<bool, StoreError> {
+    pub(super) async fn partition_has_duplicate_since(&self, since: Position) -> Result<bool, StoreError> {
         let FirstDeliveryFinder {
             bars,
             partition,
@@ -102,7 +102,7 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
         &self,
         start_ns: i64,
         end_ns: i64,
-    ) -> Result<ReadTicks, StoreError> {
+    ) -> Result<TicksOfTimeRange, StoreError> {
         let FirstDeliveryFinder {
             bars,
             ticks,
@@ -126,7 +126,7 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
             }
         }
         later.sort_by_key(|tick| (tick.trade.time_ns, tick.position));
-        Ok(ReadTicks {
+        Ok(TicksOfTimeRange {
             count,
             later,
             counted,
@@ -137,7 +137,7 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
     pub(super) async fn with_first_deliveries(
         &self,
         later: &[Tick],
-        read: &ReadTicks,
+        read: &TicksOfTimeRange,
     ) -> Result<Vec<DuplicateTick>, StoreError> {
         self.finder.find(later.to_vec(), &read.counted).await
     }

@@ -8,8 +8,8 @@ use host::Health;
 use market::{Bar, BarRow, DeclaredSettings, Interval, Trade, Venue, VenueSettings};
 use store::{
     BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, MemoryNewestPriceStore,
-    PartitionState, PartitionTransaction, RegisteredTopic, SqliteTickStore, StoreError,
+    IdRangesQuery, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, MemoryNewestPriceStore,
+    PartitionState, PartitionTransaction, RegisteredTopicGeneration, SqliteTickStore, StoreError,
     SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
@@ -42,15 +42,15 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn id_segments(&self, _: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, _: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         unreachable!()
     }
 
-    async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, _: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         pending().await
     }
 
-    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+    async fn id_ranges(&self, _: &IdRangesQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.respond(Vec::new()).await
     }
 
@@ -96,7 +96,7 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         _: u32,
         _: TickVerdict,
@@ -113,7 +113,7 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn registered_topics(&self, _: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+    async fn registered_topic_generations(&self, _: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         self.respond(Vec::new()).await
     }
 }
@@ -142,7 +142,7 @@ impl BarStore for FreezableStore {
         pending().await
     }
 
-    async fn check_commit(&self, _: &PartitionTransaction) -> Result<CommitOutcome, StoreError> {
+    async fn dry_run_commit(&self, _: &PartitionTransaction) -> Result<CommitOutcome, StoreError> {
         pending().await
     }
 

@@ -149,7 +149,7 @@ impl HubChannel {
     /// Removes the bars whose states lie beyond the end of their epochs.
     pub(super) fn remove_bars_beyond(&mut self, ends: &EpochEnds) {
         self.bars
-            .retain(|_, held| !ends.is_beyond(held.row.through));
+            .retain(|_, held| !ends.is_at_or_beyond_end(held.row.through));
         // What the newest message changed may be one of those states.
         self.changes.clear();
         self.previous_seq = None;
@@ -279,7 +279,7 @@ impl HubChannel {
     }
 
     /// Returns whether the channel has no subscribers and had no messages.
-    pub(super) fn is_unused(&self) -> bool {
+    pub(super) fn has_no_subscribers_or_messages(&self) -> bool {
         self.subscribers.is_empty() && self.bars.is_empty() && self.last_seq.is_none()
     }
 

@@ -10,7 +10,7 @@ use crate::object_body::{ExpectedObjectDescription, parse_object_body};
 use crate::params::{ACCEPTED_TIMES, parse_symbol, parse_time, parse_venue};
 use crate::problem::Problem;
 use crate::raw_object::{RawObject, UnparsedValue};
-use crate::venue_name::NamedInstrument;
+use crate::venue_name::ClientInstrumentName;
 
 /// The members of a request.
 const MEMBER_NAMES: [&str; 5] = ["venue", "symbol", "start", "end", "force"];
@@ -30,7 +30,7 @@ pub(super) enum HourChangeability {
 /// A request to refold the minutes that start in `[start_ns, end_ns)`.
 #[derive(Debug)]
 pub(super) struct RepairRequest {
-    pub(super) instrument: NamedInstrument,
+    pub(super) instrument: ClientInstrumentName,
     pub(super) start_ns: i64,
     pub(super) end_ns: i64,
     /// Whether a bar is replaced even if its ticks are not all there.
@@ -48,11 +48,11 @@ impl RepairRequest {
             member: "a member of a repair",
         };
         let object = parse_object_body(body, &MEMBER_NAMES, &expected)?;
-        let instrument = NamedInstrument {
+        let instrument = ClientInstrumentName {
             venue: parse_venue(&text_member(&object, 0)?)?,
             symbol: parse_symbol(&text_member(&object, 1)?)?,
         };
-        let (start_ns, end_ns) = (minute_member(&object, 2)?, minute_member(&object, 3)?);
+        let (start_ns, end_ns) = (whole_minute_member_ns(&object, 2)?, whole_minute_member_ns(&object, 3)?);
         if start_ns >= end_ns {
             let detail = "end is not after start";
             return Err(Problem::invalid_parameter(
@@ -141,7 +141,7 @@ fn text_member(object: &RepairMembers<'_>, index: usize) -> Result<String, Probl
     }
 }
 
-fn minute_member(object: &RepairMembers<'_>, index: usize) -> Result<i64, Problem> {
+fn whole_minute_member_ns(object: &RepairMembers<'_>, index: usize) -> Result<i64, Problem> {
     let name = MEMBER_NAMES[index];
     let text = text_member(object, index)?;
     let time_ns = parse_time(&text)
@@ -164,7 +164,7 @@ mod tests {
     fn request(start_ns: i64, end_ns: i64) -> RepairRequest {
         RepairRequest {
             force: false,
-            instrument: NamedInstrument {
+            instrument: ClientInstrumentName {
                 venue: "v".parse().unwrap(),
                 symbol: "S".parse().unwrap(),
             },

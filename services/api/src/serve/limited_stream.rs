@@ -34,7 +34,7 @@ impl<S> PermitHoldingStream<S> {
     }
 
     /// Returns the outcome of a write, or an error if writes have waited for too long.
-    fn with_deadline<T>(
+    fn fail_if_write_deadline_passed<T>(
         &mut self,
         context: &mut Context<'_>,
         written: Poll<io::Result<T>>,
@@ -73,7 +73,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PermitHoldingStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.with_deadline(context, written)
+        self.fail_if_write_deadline_passed(context, written)
     }
 
     fn poll_write_vectored(
@@ -82,7 +82,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PermitHoldingStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.with_deadline(context, written)
+        self.fail_if_write_deadline_passed(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -91,7 +91,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PermitHoldingStream<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        self.with_deadline(context, flushed)
+        self.fail_if_write_deadline_passed(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

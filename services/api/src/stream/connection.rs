@@ -13,9 +13,9 @@ use hashbrown::HashMap;
 use schemas::api::{ChannelSubscriptionJson, StreamMessage, StreamRequest};
 use store::{BarQuery, BarReader};
 
+use super::client_channel_name::ClientChannelName;
 use super::disconnection::{CloseReason, Disconnection};
 use super::generation_check::GenerationCheck;
-use super::named_channel::NamedChannel;
 use super::request::decode_stream_request;
 use crate::hub::{
     ChannelName, ConnectionChangedChannels, EncodedMessage, StreamEncoding, Subscription,
@@ -48,7 +48,7 @@ pub(super) struct StreamConnection<B: Backend> {
 
 /// A subscription, and the name by which the client knows its channel.
 pub(super) struct NamedSubscription {
-    pub(super) named: NamedChannel,
+    pub(super) named: ClientChannelName,
     pub(super) subscription: Subscription,
 }
 
@@ -131,7 +131,7 @@ impl<B: Backend> StreamConnection<B> {
         &mut self,
         request: ChannelSubscriptionJson,
     ) -> Result<(), Disconnection> {
-        let named: NamedChannel = match request.channel.parse() {
+        let named: ClientChannelName = match request.channel.parse() {
             Ok(named) => named,
             Err(error) => {
                 let detail = format!("{error}");
@@ -170,7 +170,7 @@ impl<B: Backend> StreamConnection<B> {
     /// Subscribes to a channel. The hub tells the connection of every change from now on.
     pub(super) fn add_subscription(
         &mut self,
-        named: &NamedChannel,
+        named: &ClientChannelName,
         name: &ChannelName,
     ) -> Subscription {
         let partition = self.state.partition_of(&name.instrument);
@@ -195,7 +195,7 @@ impl<B: Backend> StreamConnection<B> {
     }
 
     async fn handle_unsubscribe(&mut self, channel: &str) -> Result<(), Disconnection> {
-        let named: Option<NamedChannel> = channel.parse().ok();
+        let named: Option<ClientChannelName> = channel.parse().ok();
         let mut known = self.subscriptions.iter();
         let known = known.find(|(_, known)| Some(&known.named) == named.as_ref());
         match known.map(|(name, _)| name.clone()) {
@@ -216,7 +216,7 @@ impl<B: Backend> StreamConnection<B> {
     /// ends.
     pub(super) async fn resolve_named_channel(
         &mut self,
-        named: &NamedChannel,
+        named: &ClientChannelName,
         least_generation: u16,
     ) -> Result<ChannelName, Disconnection> {
         let resolved = self.state.resolve_channel(named, least_generation);

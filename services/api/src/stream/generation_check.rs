@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use backend::Backend;
 use market::Venue;
 
+use super::client_channel_name::ClientChannelName;
 use super::connection::StreamConnection;
 use super::disconnection::Disconnection;
-use super::named_channel::NamedChannel;
 use crate::hub::ChannelName;
 use crate::state::ApiParts;
 
@@ -87,7 +87,7 @@ impl<B: Backend> StreamConnection<B> {
     async fn follow_next_generation(
         &mut self,
         before: &ChannelName,
-        named: &NamedChannel,
+        named: &ClientChannelName,
     ) -> Result<(), Disconnection> {
         let name = self.resolve_named_channel(named, 1).await?;
         self.subscriptions.remove(before);

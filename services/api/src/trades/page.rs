@@ -28,7 +28,7 @@ pub(super) async fn trade_page<R: BarReader, T: TickStore>(
     let newest = request.start_ns.is_none();
     let start_ns = request.start_ns.unwrap_or(0);
     let mut hours = source
-        .hours_with_max_tick_counts(start_ns, request.end_ns)
+        .hours_with_tick_count_upper_bounds(start_ns, request.end_ns)
         .await?;
     if newest {
         hours.reverse();

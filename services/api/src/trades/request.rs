@@ -5,7 +5,7 @@ use market::{Decimal, EdgeTrade, Instrument, Position, TextKind, TradeId, valida
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, ListQuery};
+use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 
@@ -13,8 +13,8 @@ const PARAMETERS: &[&str] = &["start", "end", "limit", "cursor"];
 
 /// A request for the trades in `[start_ns, end_ns)`.
 pub(super) struct ListTradesRequest {
-    /// The query, to which its cursors belong.
-    pub(super) query: ListQuery,
+    /// Encodes and decodes the cursors of the query.
+    pub(super) cursor_codec: CursorCodec,
     /// `None` requests the newest trades.
     pub(super) start_ns: Option<i64>,
     pub(super) end_ns: i64,
@@ -41,11 +41,11 @@ impl ListTradesRequest {
     pub(super) fn read(instrument: &Instrument, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, PARAMETERS)?;
         let (start_ns, end_ns) = params.start_and_end()?;
-        let query = ListQuery::new(CursorKind::Trades, instrument.key(), &params);
-        let last: Option<LastTradeOfPage> = query.cursor(&params)?;
+        let cursor_codec = CursorCodec::new(CursorKind::Trades, instrument.key(), &params);
+        let last: Option<LastTradeOfPage> = cursor_codec.cursor(&params)?;
         let after = last.map(LastTradeOfPage::into_edge_trade).transpose()?;
         Ok(Self {
-            query,
+            cursor_codec,
             start_ns: after.as_ref().map(|edge| edge.time_ns).or(start_ns),
             end_ns: end_ns.unwrap_or(END_OF_TIME_NS),
             after,

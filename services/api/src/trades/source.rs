@@ -46,13 +46,13 @@ impl<'a, R: BarReader, T: TickStore> FoldedTradeReader<'a, R, T> {
 
     /// Returns the hours in `[start_ns, end_ns)` that hold ticks, each with the greatest number of
     /// ticks that it may hold.
-    pub(super) async fn hours_with_max_tick_counts(
+    pub(super) async fn hours_with_tick_count_upper_bounds(
         &self,
         start_ns: i64,
         end_ns: i64,
     ) -> Result<Vec<(i64, u64)>, StoreError> {
         self.ticks
-            .hours_with_max_tick_counts(&self.instrument, start_ns, end_ns)
+            .hours_with_tick_count_upper_bounds(&self.instrument, start_ns, end_ns)
             .await
     }
 

@@ -4,9 +4,9 @@ use axum::http::Uri;
 use market::{Instrument, Symbol, Venue, format_time};
 use schemas::api::{IdGapJson, PageJson};
 use serde::{Deserialize, Serialize};
-use store::{BarReader, IdRangeQuery, IdRanges, IdSetKey, StoreError};
+use store::{BarReader, IdRangesQuery, IdRanges, IdSetKey, StoreError};
 
-use crate::cursor::{CursorKind, CursorPosition, ListQuery};
+use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
 use crate::params::{QueryParams, parse_symbol};
 use crate::problem::Problem;
 
@@ -17,10 +17,10 @@ const SETS_PER_READ: u32 = 256;
 const MAX_SET_SCOPE_BYTES: usize = 128;
 
 /// A request for the gaps of a venue.
-pub(super) struct ListGapsRequest {
+pub(super) struct ListVenueGapsRequest {
     pub(super) venue: Venue,
-    /// The query, to which its cursors belong.
-    query: ListQuery,
+    /// Encodes and decodes the cursors of the query.
+    cursor_codec: CursorCodec,
     symbol: Option<Symbol>,
     limit: usize,
     cursor: GapCursor,
@@ -47,14 +47,14 @@ impl CursorPosition for GapCursor {
     }
 }
 
-impl ListGapsRequest {
+impl ListVenueGapsRequest {
     pub(super) fn read(venue: Venue, uri: &Uri) -> Result<Self, Problem> {
         let params = QueryParams::read(uri, &["symbol", "limit", "cursor"])?;
-        let query = ListQuery::new(CursorKind::Gaps, venue.as_str(), &params);
-        let cursor: GapCursor = query.cursor(&params)?.unwrap_or_default();
+        let cursor_codec = CursorCodec::new(CursorKind::Gaps, venue.as_str(), &params);
+        let cursor: GapCursor = cursor_codec.cursor(&params)?.unwrap_or_default();
         Ok(Self {
             venue,
-            query,
+            cursor_codec,
             symbol: params.text("symbol").map(parse_symbol).transpose()?,
             limit: params.limit()? as usize,
             cursor,
@@ -63,14 +63,14 @@ impl ListGapsRequest {
 }
 
 /// Returns one page of gaps, in order of symbol, scope, bucket and number.
-pub(super) async fn gap_page<R: BarReader>(
+pub(super) async fn venue_gaps_page<R: BarReader>(
     bars: &R,
-    request: &ListGapsRequest,
+    request: &ListVenueGapsRequest,
 ) -> Result<PageJson<IdGapJson>, StoreError> {
     let mut cursor = request.cursor.clone();
     let mut data = Vec::new();
     loop {
-        let query = IdRangeQuery {
+        let query = IdRangesQuery {
             venue: request.venue.clone(),
             symbol: request.symbol.clone(),
             after: cursor
@@ -89,7 +89,7 @@ pub(super) async fn gap_page<R: BarReader>(
                     continue;
                 }
                 if data.len() == request.limit {
-                    let next_cursor = Some(request.query.encode_cursor(&cursor));
+                    let next_cursor = Some(request.cursor_codec.encode_cursor(&cursor));
                     return Ok(PageJson { data, next_cursor });
                 }
                 data.push(gap_json(key, first, last));

@@ -283,7 +283,7 @@ impl World {
     pub(crate) async fn delete_ticks(&self) {
         while self
             .ticks
-            .delete_expired_batch(i64::MAX, i64::MAX)
+            .delete_expired_block_batch(i64::MAX, i64::MAX)
             .await
             .unwrap()
             > 0
@@ -297,7 +297,7 @@ impl World {
             let mut is_folded = progress.len() == PARTITIONS as usize;
             for row in progress {
                 let end = self.trades.bounds(row.partition).await.unwrap().end;
-                let archived = self.ticks.archive_position(row.partition).await.unwrap();
+                let archived = self.ticks.next_archive_position(row.partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 is_folded &= row.next_offset == end && archived == end;
             }

@@ -40,17 +40,17 @@ impl<B: Backend> Archiver<B> {
         Ok(())
     }
 
-    /// Archives everything below the offset `end`, then returns. Only for a log that no other
+    /// Archives everything below `end_offset`, then returns. Only for a log that no other
     /// process writes.
     ///
     /// # Errors
     /// [`ArchiverError`], if no retry can help.
-    pub async fn catch_up(&self, end: u64) -> Result<(), ArchiverError> {
+    pub async fn catch_up(&self, end_offset: u64) -> Result<(), ArchiverError> {
         let stop = CancellationToken::new();
         let Some(mut session) = self.start_session(&stop).await? else {
             return Ok(());
         };
-        while session.pending.next_offset() < end {
+        while session.pending.next_offset() < end_offset {
             match self.fetch_and_archive(&mut session, &stop).await? {
                 SessionStepOutcome::Continue => {
                     session.retry_timer.wait_until_due(&self.clock).await;
@@ -79,7 +79,7 @@ impl<B: Backend> Archiver<B> {
             self.report_readiness(&session);
             let until_due = session
                 .pending
-                .time_until_write_due(&self.clock, &self.policy);
+                .time_until_max_delay_over(&self.clock, &self.policy);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,

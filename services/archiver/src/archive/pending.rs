@@ -56,12 +56,13 @@ impl PendingRecords {
     }
 
     /// Returns whether there are records that have waited for [`BlockPolicy::max_delay`].
-    pub(super) fn is_write_due(&self, clock: &impl Clock, policy: &BlockPolicy) -> bool {
-        !self.is_empty() && self.time_until_write_due(clock, policy).is_zero()
+    pub(super) fn is_max_delay_over(&self, clock: &impl Clock, policy: &BlockPolicy) -> bool {
+        !self.is_empty() && self.time_until_max_delay_over(clock, policy).is_zero()
     }
 
-    /// Returns the time until the records have to be written. Meaningless if there are none.
-    pub(super) fn time_until_write_due(
+    /// Returns the time until the oldest record has waited for [`BlockPolicy::max_delay`].
+    /// Meaningless if there are none.
+    pub(super) fn time_until_max_delay_over(
         &self,
         clock: &impl Clock,
         policy: &BlockPolicy,
@@ -92,7 +93,7 @@ impl PendingRecords {
             ticks: self.blocks.tick_count(),
             blocks: self.blocks.take_blocks(),
             next_offset: self.next_offset,
-            append_time_ns: self.blocks.append_time_ns(),
+            append_time_ns: self.blocks.max_append_time_ns(),
         }
     }
 

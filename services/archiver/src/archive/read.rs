@@ -91,7 +91,7 @@ impl<B: Backend> Archiver<B> {
                 return Ok(SessionStepOutcome::Stopped);
             }
         }
-        if pending.is_write_due(&self.clock, &self.policy)
+        if pending.is_max_delay_over(&self.clock, &self.policy)
             && !self.write_unless_stopped(pending, stop).await?
         {
             return Ok(SessionStepOutcome::Stopped);

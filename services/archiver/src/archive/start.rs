@@ -29,7 +29,7 @@ impl<B: Backend> Archiver<B> {
             next_position: Position { epoch, offset: 0 },
             append_time_ns: 0,
         });
-        let offset = self.offset_to_continue_at(stored.next_position)?;
+        let offset = self.resume_offset_or_zero_if_recreated(stored.next_position)?;
         let bounds = self.retry_log_call(stop, || self.trades.bounds(self.partition));
         let Some(bounds) = bounds.await? else {
             return Ok(None);
@@ -59,7 +59,7 @@ impl<B: Backend> Archiver<B> {
     ///
     /// # Errors
     /// [`ArchiverError::Epoch`], if the position is of a later epoch than the log.
-    fn offset_to_continue_at(&self, stored: Position) -> Result<u64, ArchiverError> {
+    fn resume_offset_or_zero_if_recreated(&self, stored: Position) -> Result<u64, ArchiverError> {
         let epoch = self.trades.epoch();
         if stored.epoch > epoch {
             return Err(ArchiverError::Epoch {

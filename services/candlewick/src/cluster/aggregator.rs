@@ -20,12 +20,12 @@ use super::group_member::GroupMember;
 use super::halted_partition::run_partition_or_halt;
 use super::partition_tasks::PartitionTaskFactory;
 use super::redis::OptionalRedis;
-use super::role_process::run_role_process;
+use super::role_process::run_role_and_exit_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
 use super::standstill::{READING_COMPONENT, StandstillWatch};
-use super::topic_database::TradesDatabase;
+use super::topic_database::TradesTopicBinding;
 use super::topic_settings::TopicSettingsWatch;
 use super::topic_watch::{wait_until_producer_fenced, watch_topic_until_recreated};
 use super::topics::{
@@ -42,7 +42,7 @@ const RETENTION_INTERVAL: Duration = Duration::from_secs(60);
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: AggregatorArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
-    run_role_process(&process, ROLE, |process| {
+    run_role_and_exit_process(&process, ROLE, |process| {
         process
             .spawn_role_and_probes(|health, stop| aggregate_until_stopped(settings, health, stop))
     })
@@ -118,7 +118,7 @@ struct AggregatorTopicsAndStores {
     ticks: GuardedTicks,
     redis: OptionalRedis,
     /// The binding of `trades` to the database; `None` if it cannot be checked.
-    database: Option<TradesDatabase>,
+    database: Option<TradesTopicBinding>,
 }
 
 impl AggregatorTopicsAndStores {
@@ -130,8 +130,8 @@ impl AggregatorTopicsAndStores {
     ) -> anyhow::Result<Option<Self>> {
         let AggregatorSettings { servers, redis, .. } = settings;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
-        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
-        let redis = connector.connect_redis(redis.as_ref())?;
+        let kafka = connector.new_kafka_client(&servers.kafka, &servers.topics)?;
+        let redis = connector.new_redis_store(redis.as_ref())?;
         let (bars, ticks) = tokio::try_join!(
             connector.connect_timescaledb(&servers.timescaledb),
             connector.connect_clickhouse(&servers.clickhouse, true),
@@ -155,7 +155,7 @@ impl AggregatorTopicsAndStores {
             (schemas::BAR_UPDATES, &updates),
             (schemas::DEAD_LETTERS, &dead_letters),
         ])?;
-        let database = TradesDatabase::bind(&connector, &trades.topic, &bars).await?;
+        let database = TradesTopicBinding::bind_if_database_identifiable(&connector, &trades.topic, &bars).await?;
         let Some(database) = database else {
             return Ok(None);
         };
@@ -236,13 +236,13 @@ impl AggregatorTopicsAndStores {
             recreated = watch_topic_until_recreated(&self.updates) => recreated,
             recreated = watch_topic_until_recreated(&self.dead_letters) => recreated,
             fenced = wait_until_producer_fenced(&self.trades.log) => fenced,
-            bound_elsewhere = self.wait_until_bound_elsewhere() => bound_elsewhere,
+            bound_elsewhere = self.renew_binding_until_bound_elsewhere() => bound_elsewhere,
         }
     }
 
-    async fn wait_until_bound_elsewhere(&self) -> LogError {
+    async fn renew_binding_until_bound_elsewhere(&self) -> LogError {
         match &self.database {
-            Some(database) => database.wait_until_bound_elsewhere().await,
+            Some(database) => database.renew_binding_until_bound_elsewhere().await,
             None => pending().await,
         }
     }

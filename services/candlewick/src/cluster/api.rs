@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use self::settings::ApiSettings;
 use super::partition_tasks::{PartitionTaskFactory, PartitionTasks};
 use super::redis::OptionalRedis;
-use super::role_process::run_role_process;
+use super::role_process::run_role_and_exit_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, ServerConnector, probe_servers_forever,
 };
@@ -38,7 +38,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ApiArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
-    run_role_process(&process, ROLE, |process| {
+    run_role_and_exit_process(&process, ROLE, |process| {
         let deferred = DeferredRouter::default();
         let pod = ApiPod {
             deferred: deferred.clone(),
@@ -100,7 +100,7 @@ impl ApiPod {
         followers.start(&(0..partitions).collect::<Vec<_>>());
         let services = self.build_services(&servers, producer, hub, health);
         let router = ::api::router(services.into_api_state());
-        self.deferred.set_router(router);
+        self.deferred.set_router_once(router);
         serving.ready();
         let ended = tokio::select! {
             biased;
@@ -114,7 +114,7 @@ impl ApiPod {
                 &servers.trades.log,
             )) => match never {},
         };
-        let drained = followers.stop_all_and_wait(DRAIN_TIMEOUT).await;
+        let drained = followers.stop_all_and_abort_after_timeout(DRAIN_TIMEOUT).await;
         close_topics(vec![servers.trades.log, servers.updates.log]).await;
         ended.and(drained)
     }
@@ -161,8 +161,8 @@ impl ApiTopicsAndStores {
     ) -> anyhow::Result<Option<Self>> {
         let ApiSettings { servers, redis, .. } = settings;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
-        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
-        let redis = connector.connect_redis(redis.as_ref())?;
+        let kafka = connector.new_kafka_client(&servers.kafka, &servers.topics)?;
+        let redis = connector.new_redis_store(redis.as_ref())?;
         // Without ticks a pod still serves bars and the stream: it stays ready, and reports the
         // outage.
         let (bars, ticks) = tokio::try_join!(

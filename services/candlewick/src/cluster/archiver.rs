@@ -17,7 +17,7 @@ use super::group_member::GroupMember;
 use super::halted_partition::run_partition_or_halt;
 use super::partition_tasks::PartitionTaskFactory;
 use super::redis::OptionalRedis;
-use super::role_process::run_role_process;
+use super::role_process::run_role_and_exit_process;
 use super::servers::{
     ClusterBackend, GuardedBars, GuardedTicks, GuardedTopic, ServerConnector, probe_servers_forever,
 };
@@ -34,7 +34,7 @@ const ROLE: &str = "archiver";
 /// Runs the process until a signal stops it.
 pub(crate) fn run(arguments: ArchiverArgs) -> anyhow::Result<ExitCode> {
     let (process, settings) = arguments.read().map_err(host::StartupError::from)?;
-    run_role_process(&process, ROLE, |process| {
+    run_role_and_exit_process(&process, ROLE, |process| {
         process.spawn_role_and_probes(|health, stop| archive_until_stopped(settings, health, stop))
     })
 }
@@ -102,7 +102,7 @@ impl ArchiverTopicsAndStores {
     ) -> anyhow::Result<Option<Self>> {
         let servers = &settings.servers;
         let connector = ServerConnector::new(health.clone(), stop.clone(), servers.breaker);
-        let kafka = connector.connect_kafka(&servers.kafka, &servers.topics)?;
+        let kafka = connector.new_kafka_client(&servers.kafka, &servers.topics)?;
         let (bars, ticks) = tokio::try_join!(
             connector.connect_timescaledb(&servers.timescaledb),
             connector.connect_clickhouse(&servers.clickhouse, true),
@@ -165,7 +165,7 @@ async fn next_offsets_to_archive(
 ) -> Vec<(u32, u64)> {
     let mut offsets = Vec::new();
     for partition in 0..partitions {
-        if let Ok(Some(position)) = ticks.archive_position(partition).await
+        if let Ok(Some(position)) = ticks.next_archive_position(partition).await
             && position.epoch == epoch
         {
             offsets.push((partition, position.offset));

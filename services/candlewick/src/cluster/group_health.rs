@@ -36,8 +36,9 @@ impl GroupMemberHealth {
         self.component.ready();
     }
 
-    /// Reports that the member is in the group and has no partition.
-    pub(super) fn mark_without_partition_since(&mut self, now_ns: u64) {
+    /// Marks that the member is in the group without a partition since `now_ns`, unless it is
+    /// marked already.
+    pub(super) fn mark_without_partition_unless_marked(&mut self, now_ns: u64) {
         // Every rebalance repeats this event; the first one counts.
         self.idle_since_ns.get_or_insert(now_ns);
     }
@@ -51,7 +52,7 @@ impl GroupMemberHealth {
 
     /// Reports an error while the member has no partition. If the member is in the group, it is
     /// healthy again after [`SPARE_AFTER`] without another error.
-    pub(super) fn report_error(&mut self, error: &impl Display, now_ns: u64) {
+    pub(super) fn report_error_without_partition(&mut self, error: &impl Display, now_ns: u64) {
         self.idle_since_ns = self.idle_since_ns.map(|_| now_ns);
         self.component
             .not_ready(format!("no partition yet: {error}"));
@@ -97,10 +98,10 @@ mod tests {
         group_health.report_removed();
         group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.mark_without_partition_since(5);
+        group_health.mark_without_partition_unless_marked(5);
         group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert!(!readiness(&health).0, "others may be draining");
-        group_health.mark_without_partition_since(TEN_SECONDS_NS);
+        group_health.mark_without_partition_unless_marked(TEN_SECONDS_NS);
         group_health.report_spare_if_idle(TEN_SECONDS_NS + 5);
         assert_eq!(readiness(&health), spare_readiness());
         group_health.report_assigned();
@@ -112,13 +113,13 @@ mod tests {
     fn an_error_that_passes_leaves_a_spare_a_spare() {
         let health = Health::default();
         let mut group_health = GroupMemberHealth::new(health.register("group"), "candlewick");
-        group_health.report_error(&"no such group", 0);
+        group_health.report_error_without_partition(&"no such group", 0);
         group_health.report_spare_if_idle(u64::MAX);
         assert!(!readiness(&health).0);
-        group_health.mark_without_partition_since(0);
+        group_health.mark_without_partition_unless_marked(0);
         group_health.report_spare_if_idle(TEN_SECONDS_NS);
         assert_eq!(readiness(&health), spare_readiness());
-        group_health.report_error(&"no coordinator", TEN_SECONDS_NS);
+        group_health.report_error_without_partition(&"no coordinator", TEN_SECONDS_NS);
         group_health.report_spare_if_idle(TEN_SECONDS_NS + 1);
         let reason = "no partition yet: no coordinator".to_owned();
         assert_eq!(readiness(&health), (false, Some(reason)));

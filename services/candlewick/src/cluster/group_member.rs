@@ -158,13 +158,13 @@ impl JoinedMember {
                 self.tasks.start(&partitions);
                 self.health.report_assigned();
             }
-            GroupEvent::Spare => self.health.mark_without_partition_since(now_ns),
+            GroupEvent::Spare => self.health.mark_without_partition_unless_marked(now_ns),
             GroupEvent::Revoked {
                 partitions,
                 drained,
             } => {
                 tracing::info!(?partitions, "revoked; finishing them");
-                let finished = self.tasks.stop_and_wait(&partitions, DRAIN_TIMEOUT).await;
+                let finished = self.tasks.stop_and_abort_after_timeout(&partitions, DRAIN_TIMEOUT).await;
                 drop(drained);
                 finished?;
             }
@@ -179,7 +179,7 @@ impl JoinedMember {
             GroupEvent::Error { error, .. } => {
                 tracing::warn!(%error, "the consumer group reported an error");
                 if self.tasks.partitions().is_empty() {
-                    self.health.report_error(&error, now_ns);
+                    self.health.report_error_without_partition(&error, now_ns);
                 }
             }
         }
@@ -201,7 +201,7 @@ impl JoinedMember {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let partitions = self.tasks.partitions();
-        let drained = self.tasks.stop_all_and_wait(DRAIN_TIMEOUT).await;
+        let drained = self.tasks.stop_all_and_abort_after_timeout(DRAIN_TIMEOUT).await;
         self.metrics.partitions.set(0.0);
         tracing::info!(?partitions, "finished; leaving the group");
         request_offset_commits(&self.membership, &partitions, next_offsets).await;

@@ -10,7 +10,7 @@ use connect::{
     ClickHouseArgs, ProcessArgs, ProcessSettings, TimescaleArgs, ignore_server_sections_except,
     show_defaults_in_help,
 };
-use host::{ConfigErrors, ConfigReader};
+use host::{ConfigErrors, ErrorCollectingConfigReader};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, StoreError, TimescaleBarStore, TimescaleConfig,
     TimescaleMigrationResult,
@@ -54,7 +54,7 @@ impl MigrateArgs {
     fn read(self) -> Result<(ProcessSettings, MigrateSettings), ConfigErrors> {
         let mut reader = self.process.load_config()?;
         ignore_server_sections_except(&mut reader, &["timescaledb", "clickhouse"]);
-        let (process, settings) = self.read_from(&mut reader);
+        let (process, settings) = self.read_and_collect_errors(&mut reader);
         if settings.timescaledb.is_none() && settings.clickhouse.is_none() {
             reader.reject(
                 "timescaledb.url",
@@ -67,7 +67,7 @@ impl MigrateArgs {
 
     /// Reads the settings, but does not check the file for unknown keys. Errors are collected in
     /// the reader.
-    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> (ProcessSettings, MigrateSettings) {
+    pub(crate) fn read_and_collect_errors(self, reader: &mut ErrorCollectingConfigReader) -> (ProcessSettings, MigrateSettings) {
         let wait = self.read_wait_limit(reader);
         // A migration does not listen: the port is not used.
         let process = self.process.read(reader, 0);
@@ -80,7 +80,7 @@ impl MigrateArgs {
         (process, settings)
     }
 
-    fn read_wait_limit(&self, reader: &mut ConfigReader) -> Duration {
+    fn read_wait_limit(&self, reader: &mut ErrorCollectingConfigReader) -> Duration {
         reader.read_or("wait", self.wait.clone(), Duration::from_secs(60))
     }
 }
@@ -105,7 +105,7 @@ async fn migrate(settings: &MigrateSettings) -> Result<(), StoreError> {
             "timescaledb: up to date (version {found} before, {now} now; {edition:?} edition)"
         );
         if settings.adopt_topics {
-            TimescaleBarStore::allow_topics_of_any_origin(config.clone()).await?;
+            TimescaleBarStore::forget_topic_origins(config.clone()).await?;
             println!("timescaledb: the next aggregator may bring topics of another origin");
         }
     }

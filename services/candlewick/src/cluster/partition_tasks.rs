@@ -69,7 +69,7 @@ impl<C: Clock> PartitionTasks<C> {
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn stop_and_wait(
+    pub(super) async fn stop_and_abort_after_timeout(
         &mut self,
         partitions: &[u32],
         timeout: Duration,
@@ -108,12 +108,12 @@ impl<C: Clock> PartitionTasks<C> {
         self.wait_until_ended(partitions, partitions).await;
     }
 
-    /// Stops all tasks and waits, as [`PartitionTasks::stop_and_wait`] does for some.
+    /// Stops all tasks, as [`PartitionTasks::stop_and_abort_after_timeout`] does for some.
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn stop_all_and_wait(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.stop_and_wait(&self.partitions(), timeout).await
+    pub(super) async fn stop_all_and_abort_after_timeout(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        self.stop_and_abort_after_timeout(&self.partitions(), timeout).await
     }
 
     /// Waits until a task ends that was not stopped, and returns the error. Waits for ever if
@@ -142,8 +142,8 @@ impl<C: Clock> PartitionTasks<C> {
 
     /// Waits until no task of `partitions` is running. A failure of any task that ends meanwhile
     /// is kept, to be returned to the caller that waits for failures, except those of the
-    /// partitions in `ignored`. May be dropped and called again.
-    async fn wait_until_ended(&mut self, partitions: &[u32], ignored: &[u32]) {
+    /// partitions in `ignore_failures_of`. May be dropped and called again.
+    async fn wait_until_ended(&mut self, partitions: &[u32], ignore_failures_of: &[u32]) {
         while partitions.iter().any(|one| self.running.contains_key(one)) {
             let Some(joined) = self.tasks.join_next_with_id().await else {
                 self.running.clear();
@@ -165,9 +165,9 @@ impl<C: Clock> PartitionTasks<C> {
             if let Some(partition) = partition {
                 self.running.remove(&partition);
             }
-            let is_ignored = partition.is_some_and(|partition| ignored.contains(&partition));
+            let is_failure_ignored = partition.is_some_and(|partition| ignore_failures_of.contains(&partition));
             if let Err(failure) = result
-                && !is_ignored
+                && !is_failure_ignored
             {
                 self.unreported_failure.get_or_insert(failure);
             }

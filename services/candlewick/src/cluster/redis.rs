@@ -26,7 +26,7 @@ impl OptionalRedis {
             return;
         };
         let outage = match store.ping().await {
-            Ok(()) => store.write_failure().await,
+            Ok(()) => store.recheck_write_failure().await,
             Err(error) => Some(error.to_string()),
         };
         match outage {
@@ -59,7 +59,7 @@ mod tests {
     use std::time::Duration;
 
     use clock::{BreakerPolicy, CircuitBreaker, ServerGuard};
-    use host::{DependencyHealthReporter, Health};
+    use host::{DependencyComponent, Health};
     use store::RedisConfig;
 
     use super::*;
@@ -68,7 +68,7 @@ mod tests {
     async fn a_redis_that_is_away_is_reported_and_leaves_the_process_ready() {
         let health = Health::default();
         let component = health.register("redis");
-        let optional = DependencyHealthReporter::Optional(component.clone());
+        let optional = DependencyComponent::Optional(component.clone());
         let breaker = CircuitBreaker::new(
             "redis",
             BreakerPolicy::default(),

@@ -29,7 +29,7 @@ pub(super) struct ListeningProcess {
 }
 
 /// Runs a process until a signal stops it; `start_role` starts its role.
-pub(super) fn run_role_process(
+pub(super) fn run_role_and_exit_process(
     settings: &ProcessSettings,
     role: &'static str,
     start_role: impl FnOnce(ListeningProcess) -> Supervisor<SystemClock>,
@@ -80,7 +80,7 @@ impl ListeningProcess {
     {
         self.print_addresses(&[]);
         self.spawn_probes_listener();
-        let router = ::api::probes_and_metrics_router(self.operations());
+        let router = ::api::probes_and_metrics_router(self.probes_and_metrics());
         let health = self.health.clone();
         self.supervisor
             .spawn(ShutdownStage::Process, self.role, move |stop| {
@@ -107,7 +107,7 @@ impl ListeningProcess {
     {
         self.print_addresses(&[("symbols", "/api/v1/symbols"), ("stream", "/api/v1/stream")]);
         self.spawn_probes_listener();
-        let router = ::api::starting_router(self.operations(), deferred);
+        let router = ::api::starting_router(self.probes_and_metrics(), deferred);
         let health = self.health.clone();
         self.supervisor
             .spawn(ShutdownStage::Process, self.role, move |stop| {
@@ -130,7 +130,7 @@ impl ListeningProcess {
         if let Ok(address) = listener.local_addr() {
             println!("  probes   http://{address}/readyz");
         }
-        let router = ::api::probes_and_metrics_router(self.operations());
+        let router = ::api::probes_and_metrics_router(self.probes_and_metrics());
         self.supervisor.spawn(
             ShutdownStage::Observe,
             "probes-listener",
@@ -141,7 +141,7 @@ impl ListeningProcess {
         );
     }
 
-    fn operations(&self) -> ProbesAndMetrics {
+    fn probes_and_metrics(&self) -> ProbesAndMetrics {
         let metrics = self.metrics.clone();
         ProbesAndMetrics::new(self.health.clone(), Arc::new(move || metrics.render()))
     }

@@ -8,7 +8,7 @@ use backend::Backend;
 use clock::{CircuitBreaker, Clock, ServerGuard, SystemClock};
 use connect::{BreakerSettings, TopicNames};
 use eventlog::AppendGuardedLog;
-use host::{DependencyHealthReporter, Health, HealthComponent};
+use host::{DependencyComponent, Health, HealthComponent};
 use kafka::{KafkaClient, KafkaConfig, KafkaLog};
 use store::{
     ClickHouseConfig, ClickHouseTickStore, GuardedBarStore, GuardedStore, RedisConfig,
@@ -55,7 +55,7 @@ pub(super) struct ServerConnector {
 }
 
 /// A client of Kafka, and the guard that the appends to all topics share.
-pub(super) struct KafkaConnection {
+pub(super) struct GuardedKafkaClient {
     pub(super) kafka: KafkaClient,
     pub(super) topic_names: TopicNames,
     pub(super) guard: ServerGuard<SystemClock>,
@@ -86,26 +86,27 @@ impl ServerConnector {
         let component = self.register_component(TIMESCALEDB);
         let open = || TimescaleBarStore::open(config.clone());
         let opened = Box::pin(self.wait_for_server(&component, is_unusable_store, open)).await?;
-        let guard = self.new_guard(TIMESCALEDB, DependencyHealthReporter::Required(component));
+        let guard = self.new_guard(TIMESCALEDB, DependencyComponent::Required(component));
         Ok(opened.map(|store| GuardedBarStore::new(store, guard)))
     }
 
     /// Returns the store of ticks, once its server answers and has its tables, or `None` if the
-    /// process is stopped first. If it is not `required`, a later outage leaves the process ready.
+    /// process is stopped first. A later outage leaves the process ready, unless
+    /// `unready_on_outage`.
     ///
     /// # Errors
     /// If the tables are of a newer version, or damaged.
     pub(super) async fn connect_clickhouse(
         &self,
         config: &ClickHouseConfig,
-        required: bool,
+        unready_on_outage: bool,
     ) -> anyhow::Result<Option<GuardedTicks>> {
         let component = self.register_component(CLICKHOUSE);
         let open = || ClickHouseTickStore::open(config);
         let opened = Box::pin(self.wait_for_server(&component, is_unusable_store, open)).await?;
-        let health = match required {
-            true => DependencyHealthReporter::Required(component),
-            false => DependencyHealthReporter::Optional(component),
+        let health = match unready_on_outage {
+            true => DependencyComponent::Required(component),
+            false => DependencyComponent::Optional(component),
         };
         let guard = self.new_guard(CLICKHOUSE, health);
         Ok(opened.map(|store| GuardedStore::new(store, guard)))
@@ -115,7 +116,7 @@ impl ServerConnector {
     ///
     /// # Errors
     /// If the configuration cannot be used.
-    pub(super) fn connect_redis(
+    pub(super) fn new_redis_store(
         &self,
         config: Option<&RedisConfig>,
     ) -> anyhow::Result<OptionalRedis> {
@@ -123,7 +124,7 @@ impl ServerConnector {
             return Ok(OptionalRedis::Disabled);
         };
         let component = self.register_component(REDIS);
-        let health = DependencyHealthReporter::Optional(component.clone());
+        let health = DependencyComponent::Optional(component.clone());
         let store = RedisNewestPriceStore::open(config)?;
         let guarded = GuardedStore::new(store, self.new_guard(REDIS, health));
         Ok(OptionalRedis::Configured(guarded, component))
@@ -133,13 +134,13 @@ impl ServerConnector {
     ///
     /// # Errors
     /// If the configuration cannot be used.
-    pub(super) fn connect_kafka(
+    pub(super) fn new_kafka_client(
         &self,
         config: &KafkaConfig,
         topic_names: &TopicNames,
-    ) -> anyhow::Result<KafkaConnection> {
-        let health = DependencyHealthReporter::Required(self.register_component(KAFKA));
-        Ok(KafkaConnection {
+    ) -> anyhow::Result<GuardedKafkaClient> {
+        let health = DependencyComponent::Required(self.register_component(KAFKA));
+        Ok(GuardedKafkaClient {
             kafka: KafkaClient::connect(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),
@@ -168,7 +169,7 @@ impl ServerConnector {
     fn new_guard(
         &self,
         name: &'static str,
-        health: DependencyHealthReporter,
+        health: DependencyComponent,
     ) -> ServerGuard<SystemClock> {
         let breaker = CircuitBreaker::new(name, self.breaker.policy, SystemClock, move |outage| {
             health.report(outage);

@@ -5,7 +5,7 @@ use connect::{
     BreakerArgs, BreakerSettings, ClickHouseArgs, KafkaArgs, ProcessArgs, ProcessSettings,
     TimescaleArgs, TopicNames, TopicPrefixArgs,
 };
-use host::ConfigReader;
+use host::ErrorCollectingConfigReader;
 use kafka::KafkaConfig;
 use store::{ClickHouseConfig, TimescaleConfig};
 
@@ -39,17 +39,17 @@ pub(crate) struct ServerConnectionSettings {
 impl CommonRoleArgs {
     /// Reads every layer; `default_port` is the default port of the process. Returns `None` for the
     /// servers if a required setting is missing; errors are collected in `reader`.
-    pub(super) fn read(
+    pub(super) fn read_and_collect_errors(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
         default_port: u16,
     ) -> (ProcessSettings, Option<ServerConnectionSettings>) {
         let process = self.process.read(reader, default_port);
         let breaker = self.breaker.read(reader);
         let kafka = self.kafka.read(reader);
         let topics = self.topics.read(reader);
-        let timescaledb = self.timescaledb.read(reader);
-        let clickhouse = self.clickhouse.read(reader);
+        let timescaledb = self.timescaledb.read_required(reader);
+        let clickhouse = self.clickhouse.read_required(reader);
         let stores = timescaledb.zip(clickhouse);
         let servers = stores.map(|(timescaledb, clickhouse)| ServerConnectionSettings {
             kafka,

@@ -81,7 +81,7 @@ impl StandstillWatch {
             let stood = standstill.measure(unread, SystemClock.monotonic_ns());
             watched.seconds.set(stood.as_secs_f64());
             let unread = unread.filter(|_| stood >= STANDSTILL_AFTER);
-            let reason = unread.map(|unread| explain(self.topic_name, partition, &unread));
+            let reason = unread.map(|unread| explain_standstill(self.topic_name, partition, &unread));
             self.report.set_reason(partition, reason);
         }
     }
@@ -107,7 +107,7 @@ impl UnreadOffsetTimer {
 }
 
 /// Returns why a partition stands still. The text stays the same as long as the cause does.
-fn explain(topic: &str, partition: u32, unread: &UnreadRecords) -> String {
+fn explain_standstill(topic: &str, partition: u32, unread: &UnreadRecords) -> String {
     let cause = match unread.is_behind_open_transaction {
         true => {
             "a producer has an open transaction, and the brokers keep it and what follows from \
@@ -200,7 +200,7 @@ mod tests {
         };
         let reason = || health.readiness().components[0].reason.clone();
         for partition in [3, 1] {
-            let text = explain("trades", partition, &unread(7, 9).unwrap());
+            let text = explain_standstill("trades", partition, &unread(7, 9).unwrap());
             report.set_reason(partition, Some(text));
         }
         let text = reason().unwrap();

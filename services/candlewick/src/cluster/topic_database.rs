@@ -23,7 +23,7 @@ const RENEWAL_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// A database, as the brokers keep it: its identifier, a space, and its name for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct BoundDatabase(String);
+struct DatabaseIdentity(String);
 
 /// Why a topic is not bound to this database.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +61,9 @@ pub(super) struct BindingRefusal(AtomicBool);
 
 impl BindingRefusal {
     /// Checks what the topic is bound to, and remembers a refusal.
-    fn check(&self, own: &BoundDatabase, bound: Option<&str>) -> Result<(), BindError> {
+    fn check_and_remember_refusal(&self, own: &DatabaseIdentity, bound: Option<&str>) -> Result<(), BindError> {
         match bound {
-            Some(bound) => own.check(bound).inspect_err(|_| {
+            Some(bound) => own.check_same_database(bound).inspect_err(|_| {
                 self.0.store(true, Ordering::Relaxed);
             }),
             None if self.0.load(Ordering::Relaxed) => {
@@ -74,7 +74,7 @@ impl BindingRefusal {
     }
 }
 
-impl BoundDatabase {
+impl DatabaseIdentity {
     /// Returns the database of a store; `None` if its identifier cannot be read.
     fn of_store(store: &TimescaleBarStore) -> Option<Self> {
         Some(Self(format!("{} {}", store.id()?, store.label())))
@@ -86,7 +86,7 @@ impl BoundDatabase {
     }
 
     /// Returns an error if `bound` is another database.
-    fn check(&self, bound: &str) -> Result<(), BindError> {
+    fn check_same_database(&self, bound: &str) -> Result<(), BindError> {
         if self.is_same_database(bound) {
             return Ok(());
         }
@@ -104,34 +104,34 @@ pub(super) async fn check_not_bound_elsewhere(
     bars: &GuardedBars,
     refusal: &BindingRefusal,
 ) -> Result<(), BindError> {
-    let Some(own) = BoundDatabase::of_store(bars.unguarded()) else {
+    let Some(own) = DatabaseIdentity::of_store(bars.unguarded()) else {
         return Ok(());
     };
     let binding = topic.open_binding()?;
     let bound = binding.read().await;
     kafka::drop_clients(binding, &SystemClock).await;
-    refusal.check(&own, bound?.as_deref())
+    refusal.check_and_remember_refusal(&own, bound?.as_deref())
 }
 
 /// The binding of `trades` to the database of this process.
-pub(super) struct TradesDatabase {
+pub(super) struct TradesTopicBinding {
     binding: TopicBinding,
-    own: BoundDatabase,
+    own: DatabaseIdentity,
     topic_name: String,
     refusal: BindingRefusal,
 }
 
-impl TradesDatabase {
+impl TradesTopicBinding {
     /// Binds the topic to the database if it is not bound, and waits while it is bound to another.
     /// Returns `None` if the process is stopped first. The inner `None` means that the identifier
     /// of the database cannot be read, so nothing is bound.
-    pub(super) async fn bind(
+    pub(super) async fn bind_if_database_identifiable(
         connector: &ServerConnector,
         topic: &KafkaTopic,
         bars: &GuardedBars,
     ) -> anyhow::Result<Option<Option<Self>>> {
         let component = connector.register_component(COMPONENT);
-        let Some(own) = BoundDatabase::of_store(bars.unguarded()) else {
+        let Some(own) = DatabaseIdentity::of_store(bars.unguarded()) else {
             component.degraded(
                 "the user may not execute pg_control_system(): whether another database is filled \
                  from this topic is not checked",
@@ -153,19 +153,19 @@ impl TradesDatabase {
 
     async fn bind_or_check(&self) -> Result<(), BindError> {
         let bound = self.binding.read().await?;
-        self.refusal.check(&self.own, bound.as_deref())?;
+        self.refusal.check_and_remember_refusal(&self.own, bound.as_deref())?;
         if bound.is_some() {
             return Ok(());
         }
         self.binding.write(&self.own.0).await?;
         // Two aggregators may have bound it at once: the last one has.
         let bound = self.binding.read().await?.unwrap_or_default();
-        self.refusal.check(&self.own, Some(&bound))
+        self.refusal.check_and_remember_refusal(&self.own, Some(&bound))
     }
 
     /// Waits until the topic is bound to another database, and returns why this process has to end.
     /// Meanwhile it renews the binding.
-    pub(super) async fn wait_until_bound_elsewhere(&self) -> LogError {
+    pub(super) async fn renew_binding_until_bound_elsewhere(&self) -> LogError {
         let mut renewed_ns = SystemClock.monotonic_ns();
         loop {
             SystemClock.sleep(CHECK_INTERVAL).await;
@@ -173,7 +173,7 @@ impl TradesDatabase {
             let Ok(bound) = self.binding.read().await else {
                 continue;
             };
-            if let Some(Err(error)) = bound.as_ref().map(|bound| self.own.check(bound)) {
+            if let Some(Err(error)) = bound.as_ref().map(|bound| self.own.check_same_database(bound)) {
                 return LogError::Refused {
                     topic: self.topic_name.clone(),
                     reason: error.to_string(),
@@ -197,7 +197,7 @@ pub(crate) async fn rebind_topic(
     topic: &KafkaTopic,
     store: &TimescaleBarStore,
 ) -> anyhow::Result<Option<String>> {
-    let Some(own) = BoundDatabase::of_store(store) else {
+    let Some(own) = DatabaseIdentity::of_store(store) else {
         anyhow::bail!("the user of the database may not execute pg_control_system()");
     };
     let binding = topic.open_binding()?;
@@ -213,26 +213,26 @@ mod tests {
 
     #[test]
     fn after_a_refusal_only_an_operator_binds_the_topic() {
-        let own = BoundDatabase("7/1/public bars in staging at db:5432".to_owned());
+        let own = DatabaseIdentity("7/1/public bars in staging at db:5432".to_owned());
         let refusal = BindingRefusal::default();
-        refusal.check(&own, None).unwrap();
-        refusal.check(&own, Some(&own.0)).unwrap();
+        refusal.check_and_remember_refusal(&own, None).unwrap();
+        refusal.check_and_remember_refusal(&own, Some(&own.0)).unwrap();
         let other = Some("8/1/public bars in production at db2:5432");
-        refusal.check(&own, other).unwrap_err();
+        refusal.check_and_remember_refusal(&own, other).unwrap_err();
         // The topic was recreated, which removes its binding.
-        let error = refusal.check(&own, None).unwrap_err();
+        let error = refusal.check_and_remember_refusal(&own, None).unwrap_err();
         assert!(matches!(error, BindError::RefusedBefore { .. }), "{error}");
         // An operator has bound it to this database.
-        refusal.check(&own, Some(&own.0)).unwrap();
+        refusal.check_and_remember_refusal(&own, Some(&own.0)).unwrap();
     }
 
     #[test]
     fn a_database_is_known_by_its_identifier_and_named_with_its_address() {
-        let own = BoundDatabase("7/16384/public bars in candlewick at db:5432".to_owned());
-        own.check("7/16384/public bars in candlewick at 10.0.0.7:5432")
+        let own = DatabaseIdentity("7/16384/public bars in candlewick at db:5432".to_owned());
+        own.check_same_database("7/16384/public bars in candlewick at 10.0.0.7:5432")
             .unwrap();
         let error = own
-            .check("8/16384/public bars in staging at db2:5432")
+            .check_same_database("8/16384/public bars in staging at db2:5432")
             .unwrap_err();
         let text = error.to_string();
         for part in [

@@ -11,7 +11,7 @@ use kafka::{KafkaTopic, TopicRight};
 use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
 use super::servers::{
-    GuardedBars, GuardedTopic, KafkaConnection, ServerConnector, is_unusable_store,
+    GuardedBars, GuardedTopic, GuardedKafkaClient, ServerConnector, is_unusable_store,
 };
 use super::topic_database::{BindError, BindingRefusal, check_not_bound_elsewhere};
 
@@ -66,7 +66,7 @@ pub(super) enum EpochSource<'a> {
 /// process is stopped first.
 pub(super) async fn open_topic(
     connector: &ServerConnector,
-    connection: &KafkaConnection,
+    connection: &GuardedKafkaClient,
     name: &'static str,
     role_rights: &RoleRights,
     epoch_source: EpochSource<'_>,
@@ -99,7 +99,7 @@ pub(super) async fn open_topic(
                 bars.register_topic(&generation).await?
             }
             EpochSource::Lookup(bars) => {
-                let registered = bars.registered_topics(name).await?;
+                let registered = bars.registered_topic_generations(name).await?;
                 let mut registered = registered.into_iter();
                 let Some(known) = registered.find(|known| known.topic_id == topic.id()) else {
                     return Err(OpenTopicError::NotAdopted(topic.id().to_owned()));

@@ -10,7 +10,7 @@ pub(super) async fn release_processed_records(folder: &DataFolder) -> Result<(),
     let progress = folder.bars.all_partition_progress().await?;
     let mut releasable = Vec::with_capacity(progress.len());
     for row in progress {
-        let archived = folder.ticks.archive_position(row.partition).await?;
+        let archived = folder.ticks.next_archive_position(row.partition).await?;
         let archived_offset = archived.map_or(0, |position| position.offset);
         releasable.push((row.partition, row.next_offset.min(archived_offset)));
     }

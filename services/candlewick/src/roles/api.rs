@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::{ApiParts, ApiState, Hub};
 use backend::Backend;
 use host::{Health, MetricsHandle};
-use ingest::{IngestProducer, NameLimits};
+use ingest::{IngestProducer, VenueAndSymbolLimits};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::VERSION;
@@ -19,7 +19,7 @@ pub(crate) fn new_producer<B: Backend>(
     trades: &B::Trades,
     bars: &B::Bars,
     clock: &B::Clock,
-    limits: NameLimits,
+    limits: VenueAndSymbolLimits,
 ) -> Arc<BackendProducer<B>> {
     let producer = IngestProducer::new(trades.clone(), bars.clone(), clock.clone());
     Arc::new(producer.with_limits(limits))

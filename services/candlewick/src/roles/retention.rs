@@ -55,11 +55,11 @@ impl<B: Backend> RetentionTask<B> {
 
     /// Drops expired rows, up to the limit of a turn, and returns the number of dropped rows.
     async fn drop_expired_rows(&self) -> Result<u64, StoreError> {
-        let now_ns = oldest_folded_append_time_ns(&self.bars, &self.trades).await?;
+        let now_ns = folded_through_append_time_ns(&self.bars, &self.trades).await?;
         let before_ns = |retention_ns| now_ns.saturating_sub(retention_ns);
         let mut total = 0;
         for _ in 0..MAX_CALLS_PER_TURN {
-            let mut rows = self
+            let mut deleted = self
                 .bars
                 .delete_expired_batch(
                     before_ns(BAR_RETENTION_NS),
@@ -68,15 +68,15 @@ impl<B: Backend> RetentionTask<B> {
                 )
                 .await?;
             if let Some(ticks) = &self.ticks {
-                rows += ticks
-                    .delete_expired_batch(
+                deleted += ticks
+                    .delete_expired_block_batch(
                         before_ns(TICK_RETENTION_NS),
                         before_ns(AMENDMENT_RETENTION_NS),
                     )
                     .await?;
             }
-            total += rows;
-            if rows == 0 {
+            total += deleted;
+            if deleted == 0 {
                 break;
             }
         }
@@ -88,7 +88,7 @@ impl<B: Backend> RetentionTask<B> {
 /// the last folded record of the partition that is furthest behind. A partition that has nothing
 /// left to fold counts as being at the newest append time of all partitions. What is dropped by
 /// this time is not needed by any record that is still to be folded.
-async fn oldest_folded_append_time_ns<R: BarReader, L: Log>(
+async fn folded_through_append_time_ns<R: BarReader, L: Log>(
     bars: &R,
     trades: &L,
 ) -> Result<i64, StoreError> {

@@ -7,17 +7,17 @@ use std::time::Duration;
 use aggregator::IdMemoryBudget;
 use clap::Args;
 use connect::{DataFolderOptions, show_defaults_in_help};
-use host::{ConfigErrors, ConfigReader, LogFilter, LogFormat, SettingValue};
-use ingest::NameLimits;
+use host::{ConfigErrors, ErrorCollectingConfigReader, LogFilter, LogFormat, SettingValue};
+use ingest::VenueAndSymbolLimits;
 use market::Symbol;
 
-use crate::roles::NameLimitArgs;
+use crate::roles::VenueAndSymbolLimitArgs;
 
 /// Every flag is also a variable, `--log-max-age` being `CANDLEWICK_LOG_MAX_AGE`, and a key of
 /// the file, `log_max_age`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
 #[command(mut_args = show_defaults_in_help(|reader| {
-    Self::default().read_from(reader);
+    Self::default().read_and_collect_errors(reader);
 }))]
 pub(crate) struct StandaloneArgs {
     /// The data folder; created if it does not exist
@@ -48,7 +48,7 @@ pub(crate) struct StandaloneArgs {
     #[arg(long, value_name = "BYTES")]
     log_max_bytes: Option<String>,
     #[command(flatten)]
-    limits: NameLimitArgs,
+    limits: VenueAndSymbolLimitArgs,
     /// How much memory the ids of unique trades may use, in bytes; the least used ones leave it and
     /// are read from the data folder when they are needed
     #[arg(long, value_name = "BYTES")]
@@ -82,7 +82,7 @@ impl SettingValue for FeedKind {
         }
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         match self {
             Self::None => "none",
             Self::Synthetic => "synthetic",
@@ -109,7 +109,7 @@ impl SettingValue for FeedSymbols {
         symbols.map(Self).map_err(|error| error.to_string())
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         let symbols: Vec<_> = self.0.iter().map(Symbol::as_str).collect();
         symbols.join(",")
     }
@@ -125,7 +125,7 @@ pub(crate) struct StandaloneConfig {
     pub(super) rate: u32,
     pub(super) seed: u64,
     pub(super) folder: DataFolderOptions,
-    pub(super) limits: NameLimits,
+    pub(super) limits: VenueAndSymbolLimits,
     pub(super) id_memory_bytes: usize,
     pub(super) log: LogFilter,
     pub(super) log_format: LogFormat,
@@ -134,14 +134,14 @@ pub(crate) struct StandaloneConfig {
 impl StandaloneArgs {
     /// Reads every layer; all errors are found at once.
     pub(super) fn read(self) -> Result<StandaloneConfig, ConfigErrors> {
-        let mut reader = ConfigReader::load(self.config.as_deref())?;
-        let config = self.read_from(&mut reader);
+        let mut reader = ErrorCollectingConfigReader::load(self.config.as_deref())?;
+        let config = self.read_and_collect_errors(&mut reader);
         reader.finish()?;
         Ok(config)
     }
 
     /// Reads the settings, but does not check the file for unknown keys.
-    pub(crate) fn read_from(self, reader: &mut ConfigReader) -> StandaloneConfig {
+    pub(crate) fn read_and_collect_errors(self, reader: &mut ErrorCollectingConfigReader) -> StandaloneConfig {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         StandaloneConfig {
             folder: self.read_folder_options(reader),
@@ -164,7 +164,7 @@ impl StandaloneArgs {
         }
     }
 
-    fn read_folder_options(&self, reader: &mut ConfigReader) -> DataFolderOptions {
+    fn read_folder_options(&self, reader: &mut ErrorCollectingConfigReader) -> DataFolderOptions {
         let mut options = DataFolderOptions::default();
         let key = "partitions";
         options.partitions = reader.read_or(key, self.partitions.clone(), options.partitions);

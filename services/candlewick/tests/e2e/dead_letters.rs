@@ -36,7 +36,7 @@ fn trade(id: Option<u64>) -> Vec<u8> {
 fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let folder = DataFolder::open(data, DataFolderOptions::default(), SystemClock)
+        let folder = DataFolder::open_or_create(data, DataFolderOptions::default(), SystemClock)
             .await
             .unwrap();
         let key: Instrument = key.parse().unwrap();

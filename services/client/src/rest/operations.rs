@@ -11,8 +11,8 @@ use serde_json::json;
 use ureq::http::Method;
 
 use super::RestClient;
-use super::duplicate_query::DuplicateQuery;
 use super::error::RestError;
+use super::list_duplicates_request::ListDuplicatesRequest;
 
 impl RestClient {
     /// Returns the version of the process and the identity of its log.
@@ -82,9 +82,9 @@ impl RestClient {
     /// [`RestError`], which says whether the same request may succeed later.
     pub fn list_duplicates(
         &self,
-        query: &DuplicateQuery<'_>,
+        request: &ListDuplicatesRequest<'_>,
     ) -> Result<DuplicatePageJson, RestError> {
-        let response = self.get(&query.to_path())?;
+        let response = self.get(&request.to_path())?;
         match response.status {
             200 => response.json(),
             _ => Err(response.to_error()),

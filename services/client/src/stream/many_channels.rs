@@ -82,8 +82,8 @@ impl StreamClientState {
         Ok((name, applied))
     }
 
-    /// Returns a channel whose bars have to be read over REST, with the request to be passed to
-    /// [`StreamClientState::apply_history`] together with what [`all_bars_request_path`] returns;
+    /// Returns a channel whose bars have to be read over REST from [`all_bars_first_page_path`] on,
+    /// with the request to be passed to [`StreamClientState::apply_history`] together with the bars;
     /// `None` if there is no such channel.
     #[must_use]
     pub fn history_request(&self) -> Option<(String, HistoryRequest)> {
@@ -102,10 +102,11 @@ impl StreamClientState {
     }
 }
 
-/// Returns the path of the REST request for all bars of a channel whose venue has this generation;
-/// `None` if the name is not `bars:VENUE:SYMBOL:INTERVAL`.
+/// Returns the path of the first page of all bars of a channel whose venue has this generation, for
+/// [`RestClient::get_all_pages`](crate::RestClient::get_all_pages); `None` if the name is not
+/// `bars:VENUE:SYMBOL:INTERVAL`.
 #[must_use]
-pub fn all_bars_request_path(channel: &str, generation: u16) -> Option<String> {
+pub fn all_bars_first_page_path(channel: &str, generation: u16) -> Option<String> {
     // A symbol may contain colons.
     let (venue, rest) = channel.strip_prefix("bars:")?.split_once(':')?;
     let (symbol, interval) = rest.rsplit_once(':')?;
@@ -121,18 +122,18 @@ mod tests {
     use schemas::api::StreamMessage;
     use serde_json::json;
 
-    use super::{StreamClientState, StreamProtocolError, all_bars_request_path};
+    use super::{StreamClientState, StreamProtocolError, all_bars_first_page_path};
 
     #[test]
     fn the_path_of_a_channels_bars_is_derived_from_its_name() {
         let path = "/api/v1/bars/v@1/X?interval=1m&start=0&limit=10000";
-        let found = all_bars_request_path("bars:v:X:1m", 1);
+        let found = all_bars_first_page_path("bars:v:X:1m", 1);
         assert_eq!(found.as_deref(), Some(path));
         let path = "/api/v1/bars/v@2/BTC%2FUSDT%3AUSDT?interval=1m&start=0&limit=10000";
-        let found = all_bars_request_path("bars:v@2:BTC/USDT:USDT:1m", 2);
+        let found = all_bars_first_page_path("bars:v@2:BTC/USDT:USDT:1m", 2);
         assert_eq!(found.as_deref(), Some(path));
-        assert_eq!(all_bars_request_path("bars:v:X", 1), None);
-        assert_eq!(all_bars_request_path("trades:v:X:1m", 1), None);
+        assert_eq!(all_bars_first_page_path("bars:v:X", 1), None);
+        assert_eq!(all_bars_first_page_path("trades:v:X:1m", 1), None);
     }
 
     fn snapshot(channel: &str) -> StreamMessage {

@@ -105,7 +105,7 @@ impl StreamSocket {
     ///
     /// # Errors
     /// If the connection fails or ends, or a message cannot be decoded.
-    pub async fn next_frame_message<T: DeserializeOwned>(
+    pub async fn next_message_unless_ping_or_pong<T: DeserializeOwned>(
         &mut self,
     ) -> Result<Option<T>, SocketError> {
         let closed = || SocketError::Closed("without a close frame".to_owned());

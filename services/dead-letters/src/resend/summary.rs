@@ -31,7 +31,7 @@ impl ResendSummary {
     }
 
     /// Returns the number of records that would be sent.
-    pub(super) fn record_count(&self) -> u64 {
+    pub(super) fn sendable_record_count(&self) -> u64 {
         self.counts_by_reason.values().sum()
     }
 }

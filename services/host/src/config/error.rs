@@ -41,20 +41,20 @@ impl fmt::Display for ConfigErrors {
 /// One error of a configuration. `key` is the key of the setting.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConfigError {
-    #[error("{source_name}: {value}expected {accepts}{cause}")]
+    #[error("{source_name}: {value}expected {expected}{cause}")]
     Invalid {
         key: String,
         source_name: String,
         value: String,
-        accepts: String,
+        expected: String,
         cause: String,
     },
     #[error(
-        "{key}: missing: expected {accepts}, from {} or {}",
+        "{key}: missing: expected {expected}, from {} or {}",
         flag_name(key),
         variable_name(key)
     )]
-    Missing { key: String, accepts: String },
+    Missing { key: String, expected: String },
     #[error("{key} in {}: unknown setting{hint}", file.display())]
     Unknown {
         key: String,
@@ -81,7 +81,7 @@ impl ConfigError {
     pub(super) fn invalid_value(
         key: &str,
         found: &SourcedSettingText,
-        accepts: &str,
+        expected: &str,
         cause: &str,
     ) -> Self {
         let value = match (&found.source, found.is_secret) {
@@ -94,13 +94,13 @@ impl ConfigError {
         } else {
             format!(" ({cause})")
         };
-        let (key, accepts, source_name) =
-            (key.to_owned(), accepts.to_owned(), found.source.to_string());
+        let (key, expected, source_name) =
+            (key.to_owned(), expected.to_owned(), found.source.to_string());
         Self::Invalid {
             key,
             source_name,
             value,
-            accepts,
+            expected,
             cause,
         }
     }
@@ -111,13 +111,13 @@ impl ConfigError {
         key: &str,
         source: &SettingSource,
         found_kind: &str,
-        accepts: &str,
+        expected: &str,
     ) -> Self {
         Self::Invalid {
             key: key.to_owned(),
             source_name: source.to_string(),
             value: format!("{found_kind}: "),
-            accepts: accepts.to_owned(),
+            expected: expected.to_owned(),
             cause: String::new(),
         }
     }
@@ -153,10 +153,10 @@ impl ConfigError {
         }
     }
 
-    pub(super) fn missing_setting(key: &str, accepts: &str) -> Self {
+    pub(super) fn missing_setting(key: &str, expected: &str) -> Self {
         Self::Missing {
             key: key.to_owned(),
-            accepts: accepts.to_owned(),
+            expected: expected.to_owned(),
         }
     }
 

@@ -13,11 +13,11 @@ use super::setting_text::{SettingSource, SourcedSettingText};
 
 /// Reads settings from flags, variables and a file, and collects what is wrong with them.
 ///
-/// Read every setting, then call [`finish`](ConfigReader::finish): only if it succeeds are the
-/// settings that were read good.
+/// Read every setting, then call [`finish`](ErrorCollectingConfigReader::finish): only if it
+/// succeeds are the settings that were read good.
 #[derive(Debug, Default)]
 #[must_use = "unknown keys and bad values come to light in `finish`"]
-pub struct ConfigReader {
+pub struct ErrorCollectingConfigReader {
     environment: BTreeMap<String, String>,
     file: Option<ConfigFile>,
     /// The settings that were read, with their text if a layer has them.
@@ -28,7 +28,7 @@ pub struct ConfigReader {
     errors: Vec<ConfigError>,
 }
 
-impl ConfigReader {
+impl ErrorCollectingConfigReader {
     /// Loads the environment of the process and, if there is one, the file.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl ConfigReader {
 
     /// Returns the setting, or `default` if no layer has it. A bad value is collected.
     pub fn read_or<T: SettingValue>(&mut self, key: &str, flag: Option<String>, default: T) -> T {
-        self.defaults.insert(key.to_owned(), default.to_text());
+        self.defaults.insert(key.to_owned(), default.to_help_text());
         self.read_optional(key, flag).unwrap_or(default)
     }
 
@@ -71,49 +71,49 @@ impl ConfigReader {
     }
 
     /// Returns the setting; `None` if no layer has it, or if its value is bad, which is an error of
-    /// [`finish`](ConfigReader::finish).
+    /// [`finish`](ErrorCollectingConfigReader::finish).
     pub fn read_optional<T: SettingValue>(&mut self, key: &str, flag: Option<String>) -> Option<T> {
         let found = self.find_text_and_mark_known(key, flag, T::ACCEPTS, T::SECRET)?;
         let parsed = T::parse(&found.text);
         self.value_or_collect_error(key, &found, T::ACCEPTS, parsed)
     }
 
-    /// Like [`read_or`](ConfigReader::read_or), for a type that is not a [`SettingValue`]:
-    /// `accepts` completes the sentence "expected …".
+    /// Like [`read_or`](ErrorCollectingConfigReader::read_or), for a type that is not a
+    /// [`SettingValue`]: `expected` completes the sentence "expected …".
     pub fn parse_or<T: Display, E: Display>(
         &mut self,
         key: &str,
         flag: Option<String>,
-        accepts: &str,
+        expected: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
         default: T,
     ) -> T {
         self.defaults.insert(key.to_owned(), default.to_string());
-        self.parse_optional(key, flag, accepts, parse)
+        self.parse_optional(key, flag, expected, parse)
             .unwrap_or(default)
     }
 
-    /// Like [`read_optional`](ConfigReader::read_optional), for a type that is not a
-    /// [`SettingValue`]: `accepts` completes the sentence "expected …".
+    /// Like [`read_optional`](ErrorCollectingConfigReader::read_optional), for a type that is not a
+    /// [`SettingValue`]: `expected` completes the sentence "expected …".
     pub fn parse_optional<T, E: Display>(
         &mut self,
         key: &str,
         flag: Option<String>,
-        accepts: &str,
+        expected: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let found = self.find_text_and_mark_known(key, flag, accepts, false)?;
+        let found = self.find_text_and_mark_known(key, flag, expected, false)?;
         let parsed = parse(&found.text).map_err(|error| error.to_string());
-        self.value_or_collect_error(key, &found, accepts, parsed)
+        self.value_or_collect_error(key, &found, expected, parsed)
     }
 
     /// Collects an error for a setting that was read but does not fit the other settings.
-    /// `accepts` completes the sentence "expected …".
-    pub fn reject(&mut self, key: &str, accepts: &str) {
+    /// `expected` completes the sentence "expected …".
+    pub fn reject(&mut self, key: &str, expected: &str) {
         let found = self.read.get(key).cloned().flatten();
         let found = found.unwrap_or_else(|| SourcedSettingText::placeholder_for_default(key));
         self.errors
-            .push(ConfigError::invalid_value(key, &found, accepts, ""));
+            .push(ConfigError::invalid_value(key, &found, expected, ""));
     }
 
     /// Ignores a section of the file: it belongs to other roles.
@@ -142,8 +142,9 @@ impl ConfigReader {
         }
     }
 
-    /// Like [`finish`](ConfigReader::finish), and returns what was built from the settings:
-    /// `None` stands for a [required](ConfigReader::read_required) setting that is missing.
+    /// Like [`finish`](ErrorCollectingConfigReader::finish), and returns what was built from the
+    /// settings: `None` stands for a [required](ErrorCollectingConfigReader::read_required) setting
+    /// that is missing.
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the keys.
@@ -177,7 +178,7 @@ impl ConfigReader {
         &mut self,
         key: &str,
         flag: Option<String>,
-        accepts: &str,
+        expected: &str,
         is_secret: bool,
     ) -> Option<SourcedSettingText> {
         let variable = variable_name(key);
@@ -190,7 +191,7 @@ impl ConfigReader {
         } else if let Some(text) = set {
             Some((SettingSource::Variable(variable), text.clone()))
         } else {
-            self.find_text_in_file(key, accepts)
+            self.find_text_in_file(key, expected)
         };
         let found = found.map(|(source, text)| SourcedSettingText {
             source,
@@ -201,7 +202,7 @@ impl ConfigReader {
         found
     }
 
-    fn find_text_in_file(&mut self, key: &str, accepts: &str) -> Option<(SettingSource, String)> {
+    fn find_text_in_file(&mut self, key: &str, expected: &str) -> Option<(SettingSource, String)> {
         let file = self.file.as_ref()?;
         let value = file::find_value(&file.table, key)?;
         let source = SettingSource::ConfigFile(file.path.clone(), key.to_owned());
@@ -209,7 +210,7 @@ impl ConfigReader {
             Ok(text) => Some((source, text)),
             Err(kind) => {
                 self.errors
-                    .push(ConfigError::not_a_plain_value(key, &source, kind, accepts));
+                    .push(ConfigError::not_a_plain_value(key, &source, kind, expected));
                 None
             }
         }
@@ -220,10 +221,10 @@ impl ConfigReader {
         &mut self,
         key: &str,
         found: &SourcedSettingText,
-        accepts: &str,
+        expected: &str,
         parsed: Result<T, String>,
     ) -> Option<T> {
-        let invalid = |cause: String| ConfigError::invalid_value(key, found, accepts, &cause);
+        let invalid = |cause: String| ConfigError::invalid_value(key, found, expected, &cause);
         parsed
             .map_err(|cause| self.errors.push(invalid(cause)))
             .ok()

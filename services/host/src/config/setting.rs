@@ -21,9 +21,9 @@ pub trait SettingValue: Sized {
     /// enough.
     fn parse(text: &str) -> Result<Self, String>;
 
-    /// Returns the text that [`parse`](SettingValue::parse) reads as this value. Help shows it as
-    /// the default of the setting.
-    fn to_text(&self) -> String;
+    /// Returns the text that help shows if this value is the default of a setting. Unless the value
+    /// is a secret, [`parse`](SettingValue::parse) reads the text as this value.
+    fn to_help_text(&self) -> String;
 }
 
 macro_rules! settings_by_from_str {
@@ -35,7 +35,7 @@ macro_rules! settings_by_from_str {
                 text.parse().map_err(|_| String::new())
             }
 
-            fn to_text(&self) -> String {
+            fn to_help_text(&self) -> String {
                 self.to_string()
             }
         }
@@ -64,7 +64,7 @@ impl SettingValue for String {
         require_non_empty(text).map(str::to_owned)
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         self.clone()
     }
 }
@@ -76,7 +76,7 @@ impl SettingValue for PathBuf {
         require_non_empty(text).map(Self::from)
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         self.display().to_string()
     }
 }
@@ -95,8 +95,8 @@ impl<T: SettingValue> SettingValue for Vec<T> {
         items.map(item).collect()
     }
 
-    fn to_text(&self) -> String {
-        let items: Vec<_> = self.iter().map(T::to_text).collect();
+    fn to_help_text(&self) -> String {
+        let items: Vec<_> = self.iter().map(T::to_help_text).collect();
         items.join(",")
     }
 }
@@ -125,7 +125,7 @@ impl SettingValue for Duration {
             .ok_or_else(|| "too long".to_owned())
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         let total_ms = u64::try_from(self.as_millis()).unwrap_or(u64::MAX);
         let fits = |unit_ms: u64| total_ms >= unit_ms && total_ms.is_multiple_of(unit_ms);
         let largest = DURATION_UNITS.iter().find(|(_, unit_ms)| fits(*unit_ms));
@@ -159,7 +159,7 @@ impl SettingValue for Secret {
         String::parse(text).map(Self)
     }
 
-    fn to_text(&self) -> String {
+    fn to_help_text(&self) -> String {
         "(not shown)".to_owned()
     }
 }

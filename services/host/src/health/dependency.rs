@@ -4,7 +4,7 @@ use super::registry::HealthComponent;
 
 /// The component of a dependency, and what an outage of the dependency means for the process.
 #[derive(Clone, Debug)]
-pub enum DependencyHealthReporter {
+pub enum DependencyComponent {
     /// The process cannot do its work without the dependency: the component is not ready.
     Required(HealthComponent),
     /// The process can do most of its work: the component is
@@ -12,7 +12,7 @@ pub enum DependencyHealthReporter {
     Optional(HealthComponent),
 }
 
-impl DependencyHealthReporter {
+impl DependencyComponent {
     /// Reports an outage with its reason, or with `None` that there is none.
     pub fn report(&self, outage: Option<&str>) {
         match (self, outage) {

@@ -66,7 +66,7 @@ impl Health {
     /// Reports whether the process should keep running.
     pub fn liveness(&self) -> HealthReport {
         let registry = self.lock_registry();
-        let reports = registry.reported_components();
+        let reports = registry.components_not_withdrawn();
         let reports = reports.map(|(name, state)| ComponentReport {
             name: name.clone(),
             ready: !matches!(state, ComponentState::Failed(_)),
@@ -81,7 +81,7 @@ impl Health {
     /// Reports whether the process should be sent work.
     pub fn readiness(&self) -> HealthReport {
         let registry = self.lock_registry();
-        let reports = registry.reported_components();
+        let reports = registry.components_not_withdrawn();
         let reports = reports.map(|(name, state)| ComponentReport {
             name: name.clone(),
             ready: matches!(state, ComponentState::Ready | ComponentState::Degraded(_)),
@@ -152,7 +152,7 @@ impl HealthComponent {
 
 impl HealthRegistry {
     /// Returns the components that are not withdrawn.
-    fn reported_components(&self) -> impl Iterator<Item = &(String, ComponentState)> {
+    fn components_not_withdrawn(&self) -> impl Iterator<Item = &(String, ComponentState)> {
         let components = self.components.iter();
         components.filter(|(_, state)| *state != ComponentState::Withdrawn)
     }

@@ -7,11 +7,11 @@ fn an_optional_dependency_leaves_the_process_ready_and_reports_the_outage() {
     let health = Health::default();
     let reason = || health.readiness().components[0].reason.clone();
     let component = health.register("redis");
-    let optional = DependencyHealthReporter::Optional(component.clone());
+    let optional = DependencyComponent::Optional(component.clone());
     optional.report(Some("1 failure: refused"));
     assert!(health.readiness().is_ready());
     assert_eq!(reason().as_deref(), Some("1 failure: refused"));
-    let required = DependencyHealthReporter::Required(component);
+    let required = DependencyComponent::Required(component);
     required.report(Some("1 failure: refused"));
     assert!(!health.readiness().is_ready());
     required.report(None);

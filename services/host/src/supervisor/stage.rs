@@ -20,12 +20,13 @@ impl ShutdownStage {
     pub(super) const IN_ORDER: [Self; 3] = [Self::Intake, Self::Process, Self::Observe];
 
     /// Returns how long after the start of the shutdown this stage may end, if the last stage may
-    /// end after `deadline`. An intake that hangs must leave the other stages the time to flush.
-    pub(super) fn latest_end_after_start(self, deadline: Duration) -> Duration {
+    /// end after `shutdown_timeout`. An intake that hangs must leave the other stages the time to
+    /// flush.
+    pub(super) fn latest_end_after_start(self, shutdown_timeout: Duration) -> Duration {
         match self {
-            Self::Intake => deadline / 3,
-            Self::Process => deadline / 10 * 9,
-            Self::Observe => deadline,
+            Self::Intake => shutdown_timeout / 3,
+            Self::Process => shutdown_timeout / 10 * 9,
+            Self::Observe => shutdown_timeout,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How many venues and symbols there may be.
 
-use candlewick_ingest::{IngestError, NameLimits};
+use candlewick_ingest::{IngestError, VenueAndSymbolLimits};
 use market::{Amendment, AmendmentKind, Instrument, RejectReason, Trade, TradeId, Venue};
 use store::SymbolRow;
 
@@ -9,7 +9,7 @@ use crate::support::{
     store_folded_symbols, trade,
 };
 
-const LIMITS: NameLimits = NameLimits {
+const LIMITS: VenueAndSymbolLimits = VenueAndSymbolLimits {
     venues: 2,
     symbols: 3,
 };
@@ -92,7 +92,7 @@ async fn symbols_that_other_processes_have_sent_exist_and_count() {
 async fn a_symbol_without_a_valid_trade_does_not_count() {
     let log = empty_log();
     let (_folder, store) = empty_store().await;
-    let limits = NameLimits {
+    let limits = VenueAndSymbolLimits {
         venues: 1,
         symbols: 1,
     };

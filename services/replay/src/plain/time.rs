@@ -3,16 +3,16 @@
 use market::parse_time;
 
 use crate::parsed_trade_line::TradeLineError;
-use crate::values::{parse_integer, parse_utf8};
+use crate::values::{parse_if_integer, parse_utf8};
 
 /// Parses integer nanoseconds since 1970 or an RFC 3339 time.
-pub(super) fn parse_time_cell(cell: &[u8]) -> Result<i64, TradeLineError> {
+pub(super) fn parse_time_cell_ns(cell: &[u8]) -> Result<i64, TradeLineError> {
     let invalid = || {
         let reason = "is not a time; integer nanoseconds since 1970, or RFC 3339 \
                       such as 2013-10-08T13:30:00.5Z, of the years 1970 to 2262 are expected";
         TradeLineError::bad_cell("time", cell, reason)
     };
-    let time_ns = match parse_integer(cell) {
+    let time_ns = match parse_if_integer(cell) {
         Some(time_ns) => time_ns.ok(),
         None if is_rfc3339(cell) => parse_utf8("time", cell)
             .ok()

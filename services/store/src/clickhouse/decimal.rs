@@ -3,8 +3,8 @@
 //!
 //! | function | overflow | rounding |
 //! |---|---|---|
-//! | [`to_column`] | cannot: below 10^18 * 10^18 | never |
-//! | [`from_column`] | `None` if there are more digits than a [`Decimal`] has | never |
+//! | [`decimal_to_column`] | cannot: below 10^18 * 10^18 | never |
+//! | [`decimal_from_column`] | `None` if there are more digits than a [`Decimal`] has | never |
 
 use market::{Decimal, POWERS_OF_TEN};
 

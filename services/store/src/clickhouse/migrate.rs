@@ -44,7 +44,7 @@ fn newest_version() -> u32 {
 /// Creates or upgrades the tables. Returns the version that was found, 0 if there were none, and
 /// the version now.
 pub(super) async fn migrate(server: &ClickHouseServer) -> Result<(u32, u32), StoreError> {
-    create_database(server).await?;
+    create_database_if_absent(server).await?;
     server.execute(CREATE_VERSIONS_TABLE).await?;
     let found = installed_version(server).await?;
     refuse_unsupported_version(server, found)?;
@@ -120,7 +120,7 @@ fn refuse_unsupported_version(server: &ClickHouseServer, found: u32) -> Result<(
 }
 
 /// Creates the database if it does not exist. The privilege to do so is needed only then.
-async fn create_database(server: &ClickHouseServer) -> Result<(), StoreError> {
+async fn create_database_if_absent(server: &ClickHouseServer) -> Result<(), StoreError> {
     let database = server.database();
     let system_client = server.client().clone().with_database("system");
     let count = system_client

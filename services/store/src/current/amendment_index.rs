@@ -63,7 +63,7 @@ impl AmendmentIndex {
     /// Applies its amendments to a trade. Returns whether the trade still counts: `false` if
     /// it was cancelled.
     #[must_use]
-    pub fn apply(&self, tick: &mut Tick, settings: &VenueSettings) -> bool {
+    pub fn apply_unless_cancelled(&self, tick: &mut Tick, settings: &VenueSettings) -> bool {
         if self.by_target.is_empty() {
             return true;
         }

@@ -4,16 +4,16 @@ use clock::{Clock, ServerGuard};
 use market::{BarRow, Instrument, Venue};
 
 use super::calls::GuardedStore;
-use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangeQuery, SymbolQuery};
+use crate::bar_store::{BarQuery, BarReader, BarStore, CommitOutcome, IdRangesQuery, SymbolQuery};
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
-    IdSetRow, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
+    StoredIdSet, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
     VenueRow,
 };
-use crate::topic_generation::{RegisteredTopic, TopicGeneration};
+use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration};
 
 /// A store of bars behind a timeout and a circuit breaker.
 #[derive(Debug, Clone)]
@@ -35,17 +35,17 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.bar_range(query)).await
     }
 
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         self.call(self.store.id_sets(keys)).await
     }
 
-    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         self.call(self.store.id_segments(keys)).await
     }
 
     async fn id_ranges(
         &self,
-        query: &IdRangeQuery,
+        query: &IdRangesQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         self.call(self.store.id_ranges(query)).await
     }
@@ -100,7 +100,7 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(call).await
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -108,7 +108,7 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
     ) -> Result<u64, StoreError> {
         let call = self
             .store
-            .count_excluded_since(partition, verdict, since_ns);
+            .count_excluded_ticks_since(partition, verdict, since_ns);
         self.call(call).await
     }
 
@@ -129,8 +129,8 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.dirty_minutes(partition)).await
     }
 
-    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
-        self.call(self.store.registered_topics(topic)).await
+    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+        self.call(self.store.registered_topic_generations(topic)).await
     }
 }
 
@@ -171,12 +171,12 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
             .await
     }
 
-    async fn check_commit(
+    async fn dry_run_commit(
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         self.guarded
-            .long_call(self.guarded.store.check_commit(transaction))
+            .long_call(self.guarded.store.dry_run_commit(transaction))
             .await
     }
 
@@ -193,12 +193,12 @@ impl<S: BarStore, C: Clock> BarStore for GuardedBarStore<S, C> {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
-        amendments_before_ns: i64,
+        excluded_amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let call = self.guarded.store.delete_expired_batch(
             bars_before_ns,
             ids_before_ns,
-            amendments_before_ns,
+            excluded_amendments_before_ns,
         );
         self.guarded.long_call(call).await
     }

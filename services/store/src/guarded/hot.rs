@@ -30,7 +30,7 @@ impl<C: Clock> GuardedStore<RedisNewestPriceStore, C> {
 
     /// Returns why prices are not written, if so. A server that takes no writes still serves reads,
     /// so its breaker is not told.
-    pub async fn write_failure(&self) -> Option<String> {
-        self.store.write_failure().await
+    pub async fn recheck_write_failure(&self) -> Option<String> {
+        self.store.recheck_write_failure().await
     }
 }

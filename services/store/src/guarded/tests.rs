@@ -66,7 +66,7 @@ impl TickStore for FakeTickStore {
         self.respond(Vec::new()).await
     }
 
-    async fn hours_with_max_tick_counts(
+    async fn hours_with_tick_count_upper_bounds(
         &self,
         _: &Instrument,
         _: i64,
@@ -79,7 +79,7 @@ impl TickStore for FakeTickStore {
         self.respond(()).await
     }
 
-    async fn delete_expired_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
+    async fn delete_expired_block_batch(&self, _: i64, _: i64) -> Result<u64, StoreError> {
         self.respond(0).await
     }
 }
@@ -109,11 +109,11 @@ fn guarded_store() -> (
 async fn after_failures_in_a_row_calls_fail_at_once_with_the_reason() {
     let (fake, guarded, outage) = guarded_store();
     fake.set_behaviour(FAIL);
-    let error = guarded.archive_position(0).await.unwrap_err();
+    let error = guarded.next_archive_position(0).await.unwrap_err();
     assert_eq!(error.to_string(), "fake: no route");
     fake.set_behaviour(HANG);
     let begin_ns = SystemClock.monotonic_ns();
-    let error = guarded.archive_position(0).await.unwrap_err();
+    let error = guarded.next_archive_position(0).await.unwrap_err();
     assert!(error.is_transient(), "{error}");
     assert_eq!(error.to_string(), "clickhouse: not done within 8s");
     let waited = Duration::from_nanos(SystemClock.monotonic_ns() - begin_ns);
@@ -168,7 +168,7 @@ async fn calls_that_were_dropped_do_not_count() {
     fake.set_behaviour(HANG);
     for _ in 0..10 {
         let timed_out =
-            clock::timeout(&SystemClock, TIMEOUT / 2, guarded.archive_position(0)).await;
+            clock::timeout(&SystemClock, TIMEOUT / 2, guarded.next_archive_position(0)).await;
         assert!(timed_out.is_err());
     }
     assert!(!outage.is_reported());

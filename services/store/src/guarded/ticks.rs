@@ -52,7 +52,7 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(call).await
     }
 
-    async fn hours_with_max_tick_counts(
+    async fn hours_with_tick_count_upper_bounds(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -60,7 +60,7 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
     ) -> Result<Vec<(i64, u64)>, StoreError> {
         let call = self
             .store
-            .hours_with_max_tick_counts(instrument, start_ns, end_ns);
+            .hours_with_tick_count_upper_bounds(instrument, start_ns, end_ns);
         self.call(call).await
     }
 
@@ -68,13 +68,13 @@ impl<S: TickStore, C: Clock> TickStore for GuardedStore<S, C> {
         self.long_call(self.store.sync()).await
     }
 
-    async fn delete_expired_batch(
+    async fn delete_expired_block_batch(
         &self,
         trades_before_ns: i64,
         amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let store = &self.store;
-        self.long_call(store.delete_expired_batch(trades_before_ns, amendments_before_ns))
+        self.long_call(store.delete_expired_block_batch(trades_before_ns, amendments_before_ns))
             .await
     }
 }
@@ -84,7 +84,7 @@ impl<S: TickStore, C: Clock> GuardedStore<S, C> {
     /// ticks.
     pub async fn probe_ticks_unless_breaker_closed(&self) {
         if !self.guard.is_breaker_closed() {
-            let _ = self.archive_position(0).await;
+            let _ = self.next_archive_position(0).await;
         }
     }
 }

@@ -16,7 +16,7 @@ impl FailedWriteKey {
     }
 
     /// Records a failed write, unless an earlier one is recorded already.
-    pub(super) fn record(&self, key: String) {
+    pub(super) fn record_if_none(&self, key: String) {
         self.lock().get_or_insert(key);
     }
 
@@ -38,14 +38,14 @@ mod tests {
     fn only_a_write_to_the_node_that_refused_one_clears_it() {
         let failed = FailedWriteKey::default();
         assert_eq!(failed.get(), None);
-        failed.record("a".to_owned());
+        failed.record_if_none("a".to_owned());
         // Another node refuses writes too. The first one stays until it takes them.
-        failed.record("b".to_owned());
+        failed.record_if_none("b".to_owned());
         failed.clear("b");
         assert_eq!(failed.get().as_deref(), Some("a"));
         failed.clear("a");
         assert_eq!(failed.get(), None);
-        failed.record("b".to_owned());
+        failed.record_if_none("b".to_owned());
         assert_eq!(failed.get().as_deref(), Some("b"));
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn price_key(instrument: &Instrument) -> String {
 
 /// Returns a key that is no price's and is on the same node of a Cluster as `key`, unless that one
 /// chooses its node by braces.
-pub(super) fn test_key(key: &str) -> String {
+pub(super) fn test_write_key(key: &str) -> String {
     format!("test-write:{{{key}}}")
 }
 

@@ -127,7 +127,7 @@ impl BarStore for SqliteBarStore {
 
     async fn register_topic(&self, generation: &TopicGeneration) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
-        let store = self.file().name();
+        let store = self.file().label();
         let registered = topics::register_topic(transaction.connection(), generation, &store).await;
         let registered = transaction.convert_and_count_error(registered)?;
         transaction.commit().await?;
@@ -142,7 +142,7 @@ impl BarStore for SqliteBarStore {
     ) -> Result<CommitOutcome, StoreError> {
         let timer = CommitStopwatch::start();
         let mut write_transaction = self.writer.begin().await?;
-        let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
+        let outcome = commit::write_transaction_without_commit(write_transaction.connection(), transaction).await;
         let outcome = write_transaction.convert_and_count_error(outcome)?;
         match outcome {
             CommitOutcome::Conflict => write_transaction.rollback().await?,
@@ -156,12 +156,12 @@ impl BarStore for SqliteBarStore {
         Ok(outcome)
     }
 
-    async fn check_commit(
+    async fn dry_run_commit(
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         let mut write_transaction = self.writer.begin().await?;
-        let outcome = commit::write_transaction(write_transaction.connection(), transaction).await;
+        let outcome = commit::write_transaction_without_commit(write_transaction.connection(), transaction).await;
         let outcome = write_transaction.convert_and_count_error(outcome)?;
         write_transaction.rollback().await?;
         Ok(outcome)
@@ -180,14 +180,14 @@ impl BarStore for SqliteBarStore {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
-        amendments_before_ns: i64,
+        excluded_amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let mut transaction = self.writer.begin().await?;
         let deleted = retention::delete_expired_batch(
             transaction.connection(),
             bars_before_ns,
             ids_before_ns,
-            amendments_before_ns,
+            excluded_amendments_before_ns,
         )
         .await;
         let deleted = transaction.convert_and_count_error(deleted)?;

@@ -14,7 +14,7 @@ pub(super) const fn u64_as_ordered_column(value: u64) -> i64 {
 }
 
 /// Reads what [`u64_as_ordered_column`] wrote.
-pub(super) fn read_u64(row: &SqliteRow, column: usize) -> Result<u64, DatabaseError> {
+pub(super) fn read_ordered_u64(row: &SqliteRow, column: usize) -> Result<u64, DatabaseError> {
     let value: i64 = row.try_get(column)?;
     Ok(u64_from_ordered_column(value))
 }

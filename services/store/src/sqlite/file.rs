@@ -90,12 +90,12 @@ impl DatabaseFile {
     ) -> Result<T, StoreError> {
         result.map_err(|error| {
             self.metrics.errors.increment(1);
-            error.into_store_error(&self.name())
+            error.into_store_error(&self.label())
         })
     }
 
-    /// Returns the name of the file in errors.
-    pub(super) fn name(&self) -> String {
+    /// Returns what errors call the file: its kind and path.
+    pub(super) fn label(&self) -> String {
         format!("{} in {}", self.kind.name, self.path.display())
     }
 

@@ -43,7 +43,7 @@ impl BatchedStatement {
     ) -> Result<u64, DatabaseError> {
         let mut changed = 0;
         for (sql, rows) in self.batches(rows) {
-            let bound = rows.iter().fold(query_without_parameters(sql), &bind);
+            let bound = rows.iter().fold(query_before_binding(sql), &bind);
             changed += bound.execute(&mut *connection).await?.rows_affected();
         }
         Ok(changed)
@@ -71,6 +71,6 @@ impl BatchedStatement {
 
 /// Returns a query without parameters yet. The SQL is a constant of this crate and contains no
 /// values.
-pub(super) fn query_without_parameters(sql: &Arc<str>) -> BoundQuery {
+pub(super) fn query_before_binding(sql: &Arc<str>) -> BoundQuery {
     sqlx::query(AssertSqlSafe(Arc::clone(sql)))
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use market::{Instrument, Position};
 use sqlx::{Row, query};
 
-use super::column::{read_u64, u64_as_ordered_column};
+use super::column::{read_ordered_u64, u64_as_ordered_column};
 use super::database_error::DatabaseError;
 use super::file::{DatabaseFile, DatabaseKind};
 use super::log_id;
@@ -123,8 +123,8 @@ impl TickStore for SqliteTickStore {
         );
         let read = self.readers.read(bound.bind(partition), |row| {
             let next_position = Position {
-                epoch: read_u64(row, 0)?,
-                offset: read_u64(row, 1)?,
+                epoch: read_ordered_u64(row, 0)?,
+                offset: read_ordered_u64(row, 1)?,
             };
             Ok(ArchiveProgress {
                 next_position,
@@ -187,7 +187,7 @@ impl TickStore for SqliteTickStore {
         read::read_first_matching_ticks(&self.readers, instrument, start_ns, end_ns, lookup).await
     }
 
-    async fn hours_with_max_tick_counts(
+    async fn hours_with_tick_count_upper_bounds(
         &self,
         instrument: &Instrument,
         start_ns: i64,
@@ -211,7 +211,7 @@ impl TickStore for SqliteTickStore {
         self.writer.sync().await
     }
 
-    async fn delete_expired_batch(
+    async fn delete_expired_block_batch(
         &self,
         trades_before_ns: i64,
         amendments_before_ns: i64,

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row, query};
 use super::bar_columns::{interval_seconds, read_bar_row};
 use super::bar_queries::{SELECT_BARS, SELECT_NEWEST_BARS, SELECT_OLDEST_BARS};
 use super::bar_read_session::BarReadSession;
-use super::chunk_span::{StartRange, cover_starts};
+use super::chunk_span::{BarStartRange, cover_starts};
 use super::column::column_for_unnest;
 use super::database_error::DatabaseError;
 use super::timestamptz::Timestamptz;
@@ -57,7 +57,7 @@ fn select_bars_by_keys(
     keys: &[BarKey],
     indexes: &[usize],
     starts: &[Timestamptz],
-    range: StartRange,
+    range: BarStartRange,
 ) -> Query<'static, Postgres, PgArguments> {
     let keys: Vec<_> = indexes.iter().map(|index| &keys[*index]).collect();
     let starts: Vec<_> = indexes.iter().map(|index| starts[*index]).collect();
@@ -79,7 +79,7 @@ pub(super) async fn read_bar_range(
     max_chunks: u32,
 ) -> Result<Vec<BarRow>, DatabaseError> {
     let limit = usize::try_from(query.limit).unwrap_or(usize::MAX);
-    let mut rest = StartRange {
+    let mut rest = BarStartRange {
         first: Timestamptz::from_ns_rounded_up(query.start_ns),
         end: Timestamptz::from_ns_rounded_up(query.end_ns),
     };
@@ -113,7 +113,7 @@ pub(super) async fn read_bar_range(
 async fn read_part(
     session: &mut BarReadSession<'_>,
     query: &BarQuery,
-    part: StartRange,
+    part: BarStartRange,
     limit: usize,
 ) -> Result<Vec<BarRow>, DatabaseError> {
     let sql = match query.keep_newest {

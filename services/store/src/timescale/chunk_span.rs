@@ -15,7 +15,7 @@ use super::timestamptz::Timestamptz;
 
 /// The starts in `[first, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct StartRange {
+pub(super) struct BarStartRange {
     pub(super) first: Timestamptz,
     pub(super) end: Timestamptz,
 }
@@ -41,10 +41,10 @@ const SELECT_END_OF_FIRST_WEEKS: &str = "WITH RECURSIVE weeks (number, end_time)
     FROM weeks WHERE end_time IS NOT NULL AND number < $2) \
     SELECT max(end_time) FROM weeks HAVING count(end_time) = $2";
 
-impl StartRange {
+impl BarStartRange {
     /// Returns whether the range lies in `max_chunks` chunks at most.
     pub(super) fn fits_in(self, max_chunks: u32) -> bool {
-        self.end <= self.first || self.first.weeks_touched_until(self.end) <= i64::from(max_chunks)
+        self.end <= self.first || self.first.chunk_weeks_touched_until(self.end) <= i64::from(max_chunks)
     }
 
     /// Returns the part of the range at its newest or oldest end that lies in `max_chunks` chunks
@@ -80,7 +80,7 @@ impl StartRange {
         Ok(part)
     }
 
-    /// Returns the range without `part`, which [`StartRange::end_part`] returned.
+    /// Returns the range without `part`, which [`BarStartRange::end_part`] returned.
     pub(super) fn without_end_part(self, part: Self, is_newest: bool) -> Self {
         match is_newest {
             true => Self {
@@ -107,7 +107,7 @@ impl WeeksOfCommit {
     pub(super) fn choose(starts: impl Iterator<Item = Timestamptz>, max_chunks: u32) -> Self {
         let mut counts: BTreeMap<Timestamptz, usize> = BTreeMap::new();
         for start in starts {
-            *counts.entry(start.week_start()).or_default() += 1;
+            *counts.entry(start.chunk_week_start()).or_default() += 1;
         }
         let max_weeks = usize::try_from(max_chunks).unwrap_or(usize::MAX);
         if counts.len() <= max_weeks {
@@ -123,7 +123,7 @@ impl WeeksOfCommit {
     pub(super) fn contain(&self, start: Timestamptz) -> bool {
         match self {
             Self::All => true,
-            Self::These(weeks) => weeks.contains(&start.week_start()),
+            Self::These(weeks) => weeks.contains(&start.chunk_week_start()),
         }
     }
 }
@@ -133,18 +133,18 @@ impl WeeksOfCommit {
 pub(super) fn cover_starts(
     starts: impl IntoIterator<Item = Timestamptz>,
     max_chunks: u32,
-) -> Vec<StartRange> {
+) -> Vec<BarStartRange> {
     let mut starts: Vec<_> = starts.into_iter().collect();
     starts.sort_unstable();
-    let mut ranges: Vec<StartRange> = Vec::new();
+    let mut ranges: Vec<BarStartRange> = Vec::new();
     for start in starts {
-        let end = start.next_week_start();
+        let end = start.next_chunk_week_start();
         match ranges.last_mut() {
-            Some(range) if range.first.weeks_touched_until(end) <= i64::from(max_chunks) => {
+            Some(range) if range.first.chunk_weeks_touched_until(end) <= i64::from(max_chunks) => {
                 range.end = end;
             }
-            _ => ranges.push(StartRange {
-                first: start.week_start(),
+            _ => ranges.push(BarStartRange {
+                first: start.chunk_week_start(),
                 end,
             }),
         }
@@ -156,7 +156,7 @@ pub(super) fn cover_starts(
 mod tests {
     use market::{DAY_NS, MINUTE_NS};
 
-    use super::{StartRange, Timestamptz, WeeksOfCommit, cover_starts};
+    use super::{BarStartRange, Timestamptz, WeeksOfCommit, cover_starts};
 
     fn day(day: i64) -> Timestamptz {
         Timestamptz::from_ns_rounded_up(day * DAY_NS)
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn starts_are_covered_by_ranges_of_few_weeks() {
-        let range = |first, end| StartRange {
+        let range = |first, end| BarStartRange {
             first: day(first),
             end: day(end),
         };
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_range_counts_the_weeks_that_it_touches() {
         let fits = |first_ns: i64, end_ns: i64, max_chunks| {
-            let range = StartRange {
+            let range = BarStartRange {
                 first: Timestamptz::from_ns_rounded_up(first_ns),
                 end: Timestamptz::from_ns_rounded_up(end_ns),
             };

@@ -5,7 +5,7 @@
 
 use sqlx::{PgConnection, query_as};
 
-use super::chunk_span::StartRange;
+use super::chunk_span::BarStartRange;
 use super::database_error::DatabaseError;
 use super::edition::TimescaleEdition;
 
@@ -17,7 +17,7 @@ const SELECT_CHUNKS: &str = "SELECT format('%I.%I', c.chunk_schema, c.chunk_name
 
 /// Which chunks a transaction may lock.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ChunkPolicy {
+pub(super) struct ChunkLockPolicy {
     pub(super) edition: TimescaleEdition,
     /// How many chunks one statement reads and one commit writes at most.
     pub(super) max_chunks: u32,
@@ -28,7 +28,7 @@ pub(super) struct ChunkPolicy {
 /// rows are deleted through the hypertable.
 pub(super) async fn tables_of_chunks(
     session: &mut PgConnection,
-    range: StartRange,
+    range: BarStartRange,
     edition: TimescaleEdition,
 ) -> Result<Vec<String>, DatabaseError> {
     let whole = || vec!["bars".to_owned()];

@@ -7,8 +7,8 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, Row, query, query_scalar};
 
-use super::chunk_span::StartRange;
-use super::chunk_tables::{ChunkPolicy, tables_of_chunks};
+use super::chunk_span::BarStartRange;
+use super::chunk_tables::{ChunkLockPolicy, tables_of_chunks};
 use super::database_error::DatabaseError;
 use super::edition::TimescaleEdition;
 use super::retention::{MAX_ROWS, remaining_row_budget};
@@ -108,7 +108,7 @@ pub(super) async fn drop_expired_chunk_and_count_rows(
 }
 
 /// How many closed bars a transaction has deleted.
-pub(super) struct DeletedClosedBars {
+pub(super) struct ClosedBarDeletionOutcome {
     pub(super) rows: u64,
     /// Whether days with expired bars may be left.
     pub(super) has_more: bool,
@@ -117,12 +117,12 @@ pub(super) struct DeletedClosedBars {
 /// Deletes expired closed bars day by day, so that only chunks that hold some are read. Goes through
 /// as many days as a commit may write chunks: each may be in a chunk of its own. Must be called
 /// inside a transaction.
-pub(super) async fn delete_closed_bars(
+pub(super) async fn delete_expired_closed_bar_batch(
     session: &mut PgConnection,
     before_ns: i64,
-    policy: ChunkPolicy,
-) -> Result<DeletedClosedBars, DatabaseError> {
-    let mut deleted = DeletedClosedBars {
+    policy: ChunkLockPolicy,
+) -> Result<ClosedBarDeletionOutcome, DatabaseError> {
+    let mut deleted = ClosedBarDeletionOutcome {
         rows: 0,
         has_more: true,
     };
@@ -136,7 +136,7 @@ pub(super) async fn delete_closed_bars(
             break;
         };
         let budget = remaining_row_budget(deleted.rows);
-        let delete = delete_closed_bars_of_day(session, day, before_ns, budget, policy.edition);
+        let delete = delete_expired_closed_bars_of_day(session, day, before_ns, budget, policy.edition);
         deleted.rows += delete.await?;
         if deleted.rows >= MAX_ROWS {
             break;
@@ -150,7 +150,7 @@ pub(super) async fn delete_closed_bars(
 }
 
 /// Deletes expired closed bars of a day, at most `max_rows`, and returns how many.
-async fn delete_closed_bars_of_day(
+async fn delete_expired_closed_bars_of_day(
     session: &mut PgConnection,
     day: Timestamptz,
     before_ns: i64,
@@ -158,7 +158,7 @@ async fn delete_closed_bars_of_day(
     edition: TimescaleEdition,
 ) -> Result<u64, DatabaseError> {
     query(LOCK_DAY).bind(day).fetch_all(&mut *session).await?;
-    let range = StartRange {
+    let range = BarStartRange {
         first: day,
         end: day.next_day_start(),
     };

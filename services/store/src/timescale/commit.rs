@@ -2,7 +2,7 @@
 
 use sqlx::{PgConnection, query};
 
-use super::chunk_tables::ChunkPolicy;
+use super::chunk_tables::ChunkLockPolicy;
 use super::column::{column_for_unnest, partition_as_integer, u64_as_numeric, u64_bits_as_bigint};
 use super::database_error::DatabaseError;
 use super::{amendments, id_sets, write_bars};
@@ -30,7 +30,7 @@ const UPSERT_VENUE: &str = "INSERT INTO venues \
     old_times = excluded.old_times, retired = excluded.retired, declared_epoch = excluded.declared_epoch, \
     declared_offset = excluded.declared_offset";
 
-macro_rules! upsert_ranges_into {
+macro_rules! upsert_excluded_ranges_into {
     ($table:literal) => {
         concat!(
             "INSERT INTO ",
@@ -44,8 +44,8 @@ macro_rules! upsert_ranges_into {
     };
 }
 
-const UPSERT_EXCLUDED_RANGES: &str = upsert_ranges_into!("excluded_ranges");
-const UPSERT_EXCLUDED_AMENDMENTS: &str = upsert_ranges_into!("excluded_amendments");
+const UPSERT_EXCLUDED_RANGES: &str = upsert_excluded_ranges_into!("excluded_ranges");
+const UPSERT_EXCLUDED_AMENDMENTS: &str = upsert_excluded_ranges_into!("excluded_amendments");
 
 /// Writes a transaction of the store, inside a transaction of the database.
 ///
@@ -53,10 +53,10 @@ const UPSERT_EXCLUDED_AMENDMENTS: &str = upsert_ranges_into!("excluded_amendment
 /// where `transaction` expects it, nothing else is written. The lock on the row makes another owner
 /// of the partition wait until this database transaction has ended. It writes closed bars to
 /// as many chunks as `policy` allows.
-pub(super) async fn write_transaction(
+pub(super) async fn write_transaction_without_commit(
     session: &mut PgConnection,
     transaction: &PartitionTransaction,
-    policy: ChunkPolicy,
+    policy: ChunkLockPolicy,
 ) -> Result<CommitOutcome, DatabaseError> {
     let bars = last_row_of_each_key(&transaction.bars, |bar| {
         (bar.instrument.key(), bar.row.window)
@@ -75,7 +75,7 @@ pub(super) async fn write_transaction(
         (UPSERT_EXCLUDED_AMENDMENTS, &transaction.excluded_amendments),
     ];
     for (upsert, ranges) in tables {
-        write_ranges(session, upsert, partition, ranges).await?;
+        write_excluded_ranges(session, upsert, partition, ranges).await?;
     }
     amendments::write_dirty_minute_changes(session, transaction).await?;
     amendments::write_pending_amendments(session, transaction).await?;
@@ -142,8 +142,8 @@ async fn write_venues(
     Ok(())
 }
 
-/// Writes excluded ranges with one of the statements made by `upsert_ranges_into`.
-async fn write_ranges(
+/// Writes excluded ranges with one of the statements made by `upsert_excluded_ranges_into`.
+async fn write_excluded_ranges(
     session: &mut PgConnection,
     upsert: &'static str,
     partition: u32,

@@ -60,7 +60,7 @@ impl TimescaleServer {
 }
 
 /// A connection, and the state of its session.
-pub(super) struct SessionConnection {
+pub(super) struct TimescaleConnection {
     pub(super) session: PgConnection,
     /// Whether the temporary table for staged bars exists.
     pub(super) has_staging_table: bool,
@@ -70,7 +70,7 @@ pub(super) struct SessionConnection {
 pub(super) struct ConnectionPool {
     server: Arc<TimescaleServer>,
     permits: Arc<Semaphore>,
-    idle: Mutex<Vec<SessionConnection>>,
+    idle: Mutex<Vec<TimescaleConnection>>,
 }
 
 impl ConnectionPool {
@@ -93,7 +93,7 @@ impl ConnectionPool {
         let idle = self.idle.lock().expect("no holder panics").pop();
         let connection = match idle {
             Some(connection) => connection,
-            None => SessionConnection {
+            None => TimescaleConnection {
                 session: self
                     .server
                     .convert_and_count_error(self.server.connect().await)?,
@@ -119,7 +119,7 @@ pub(super) enum TransactionEnding {
 /// A connection in use. Dropping it closes the connection.
 pub(super) struct CloseOnDropConnection {
     pool: Arc<ConnectionPool>,
-    pub(super) connection: SessionConnection,
+    pub(super) connection: TimescaleConnection,
     _permit: OwnedSemaphorePermit,
 }
 

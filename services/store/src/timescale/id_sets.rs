@@ -6,10 +6,10 @@ use sqlx::{PgConnection, Row, query};
 use super::column::{column_for_unnest, read_parsed_numeric, u64_as_numeric};
 use super::database_error::DatabaseError;
 use super::id_set_key::IdSetKeyColumns;
-use crate::id_chunk::{self, SegmentReader};
+use crate::id_chunk::{self, IdSegmentAssembler};
 use crate::last_rows::last_row_of_each_key;
 use crate::{
-    IdSegmentKey, IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSetChange, IdSetRow,
+    IdSegmentKey, StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdSetChange, StoredIdSet,
     IdSetWrites,
 };
 
@@ -220,19 +220,19 @@ pub(super) fn read_id_chunk(row: &PgRow) -> Result<(i64, u32, Vec<u8>), Database
 pub(super) fn assemble_id_segments(
     keys: &[IdSegmentKey],
     chunks: Vec<(i64, u32, Vec<u8>)>,
-) -> Result<Vec<IdSegmentRow>, DatabaseError> {
-    let readers = keys.iter().map(|key| SegmentReader::new(key.start));
+) -> Result<Vec<StoredIdSegment>, DatabaseError> {
+    let readers = keys.iter().map(|key| IdSegmentAssembler::new(key.start));
     let mut readers: Vec<_> = readers.collect();
     for (key_index, number, body) in chunks {
         let index = usize::try_from(key_index - 1).expect("it is the index of a key");
         readers[index].add_chunk(number, &body)?;
     }
-    Ok(readers.into_iter().map(SegmentReader::into_row).collect())
+    Ok(readers.into_iter().map(IdSegmentAssembler::into_stored_segment).collect())
 }
 
 /// Assembles the sets of `key_count` keys from the rows of [`SELECT_ID_SETS`].
-pub(super) fn assemble_id_sets(key_count: usize, parts: Vec<(i64, IdSetPart)>) -> Vec<IdSetRow> {
-    let mut sets = vec![IdSetRow::default(); key_count];
+pub(super) fn assemble_id_sets(key_count: usize, parts: Vec<(i64, IdSetPart)>) -> Vec<StoredIdSet> {
+    let mut sets = vec![StoredIdSet::default(); key_count];
     for (key_index, part) in parts {
         let index = usize::try_from(key_index - 1).expect("it is the index of a key");
         let set = &mut sets[index];

@@ -21,10 +21,10 @@ use super::excluded_ranges::{
 use super::id_set_key::{IdSetKeyColumns, read_id_set_key};
 use super::{amendments, bar_reads, id_sets, row, topics};
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
-use crate::topic_generation::RegisteredTopic;
+use crate::topic_generation::RegisteredTopicGeneration;
 use crate::{
-    BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangeQuery, IdRanges,
-    IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, OffsetRun, PartitionProgress, StoreError,
+    BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangesQuery, IdRanges,
+    IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, OffsetRun, PartitionProgress, StoreError,
     SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
 
@@ -190,7 +190,7 @@ impl BarReader for TimescaleBarReader {
         session.end(bars).await
     }
 
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -203,7 +203,7 @@ impl BarReader for TimescaleBarReader {
         Ok(id_sets::assemble_id_sets(keys.len(), parts))
     }
 
-    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
@@ -220,7 +220,7 @@ impl BarReader for TimescaleBarReader {
 
     async fn id_ranges(
         &self,
-        query: &IdRangeQuery,
+        query: &IdRangesQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         let (after, ceiling) = id_set_page_bounds(query);
         let select = sqlx::query(id_sets::SELECT_ID_RANGES)
@@ -303,18 +303,18 @@ impl BarReader for TimescaleBarReader {
         &self,
         partition: u32,
         epoch: u64,
-        first: u64,
-        end: u64,
+        first_offset: u64,
+        end_offset: u64,
     ) -> Result<Vec<ExcludedRange>, StoreError> {
         let select = query(SELECT_EXCLUDED_RANGES)
             .bind(self.convert_and_count_error(partition_as_integer(partition))?)
             .bind(u64_bits_as_bigint(epoch))
-            .bind(u64_as_numeric(first))
-            .bind(u64_as_numeric(end));
+            .bind(u64_as_numeric(first_offset))
+            .bind(u64_as_numeric(end_offset));
         self.read_rows(select, row::read_excluded_range).await
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -357,8 +357,8 @@ impl BarReader for TimescaleBarReader {
         self.read_rows(select, amendments::read_dirty_minute).await
     }
 
-    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         let select = query(topics::SELECT_TOPICS).bind(topic);
-        self.read_rows(select, topics::read_registered_topic).await
+        self.read_rows(select, topics::read_registered_generation).await
     }
 }

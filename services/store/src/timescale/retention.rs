@@ -62,18 +62,18 @@ const DELETE_ID_SETS: [&str; 3] = [
 
 /// Deletes expired rows other than closed bars, and returns how many. `already_deleted` rows count
 /// towards the limit of the call. Must be called inside a transaction.
-pub(super) async fn delete_expired_rows(
+pub(super) async fn delete_expired_rows_except_closed_bars(
     session: &mut PgConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,
-    amendments_before_ns: i64,
+    excluded_amendments_before_ns: i64,
     already_deleted: u64,
 ) -> Result<u64, DatabaseError> {
     let mut deleted = already_deleted;
     let statements = [
         (DELETE_OPEN_BARS, bars_before_ns),
         (DELETE_EXCLUDED_RANGES, ids_before_ns),
-        (DELETE_EXCLUDED_AMENDMENTS, amendments_before_ns),
+        (DELETE_EXCLUDED_AMENDMENTS, excluded_amendments_before_ns),
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in statements {
@@ -82,12 +82,12 @@ pub(super) async fn delete_expired_rows(
             .bind(remaining_row_budget(deleted));
         deleted += delete.execute(&mut *session).await?.rows_affected();
     }
-    deleted += delete_id_sets(session, bars_before_ns, ids_before_ns, deleted).await?;
+    deleted += delete_expired_id_sets(session, bars_before_ns, ids_before_ns, deleted).await?;
     Ok(deleted - already_deleted)
 }
 
 /// Deletes expired sets of ids, if `already_deleted` leaves room for some.
-async fn delete_id_sets(
+async fn delete_expired_id_sets(
     session: &mut PgConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,

@@ -54,7 +54,7 @@ pub(super) async fn migrate(
     let before = installed_version(session).await?;
     refuse_unsupported_version(before)?;
     // Before any table is created, so that the migration is whole or refused.
-    create_extension(session).await?;
+    create_extension_if_available(session).await?;
     migrator()
         .run(&mut *session)
         .await
@@ -187,7 +187,7 @@ async fn verify_encoding(session: &mut PgConnection) -> Result<(), DatabaseError
 }
 
 /// Creates the extension if the server has TimescaleDB, and checks that its functions are found.
-async fn create_extension(session: &mut PgConnection) -> Result<(), DatabaseError> {
+async fn create_extension_if_available(session: &mut PgConnection) -> Result<(), DatabaseError> {
     // CREATE EXTENSION ends the session if the server has not loaded the library.
     let is_loaded: bool = query_scalar(
         "SELECT EXISTS (SELECT 1 FROM pg_settings WHERE name = 'timescaledb.disable_load') \

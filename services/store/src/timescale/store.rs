@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlx::query;
 
 use super::bar_read_session::BEGIN_SNAPSHOT;
-use super::chunk_tables::ChunkPolicy;
+use super::chunk_tables::ChunkLockPolicy;
 use super::config::{TimescaleConfig, milliseconds_text};
 use super::connections::{
     CloseOnDropConnection, ConnectionPool, TimescaleServer, TransactionEnding,
@@ -54,7 +54,7 @@ impl TimescaleBarStore {
     ///
     /// # Errors
     /// [`StoreError`] if the server cannot be reached.
-    pub async fn allow_topics_of_any_origin(config: TimescaleConfig) -> Result<(), StoreError> {
+    pub async fn forget_topic_origins(config: TimescaleConfig) -> Result<(), StoreError> {
         let server = TimescaleServer::new(config);
         let mut session = server.convert_and_count_error(server.connect().await)?;
         let cleared = query(topics::CLEAR_ORIGINS).execute(&mut session).await;
@@ -130,8 +130,8 @@ impl TimescaleBarStore {
         self.writers.server()
     }
 
-    fn chunk_policy(&self) -> ChunkPolicy {
-        ChunkPolicy {
+    fn chunk_lock_policy(&self) -> ChunkLockPolicy {
+        ChunkLockPolicy {
             edition: self.edition,
             max_chunks: self.server().config().max_chunks(),
         }
@@ -145,8 +145,8 @@ impl TimescaleBarStore {
 
     /// Drops expired chunks one by one, until one held rows, and returns how many. Each chunk that
     /// is left empty would be locked by reads, because no day of `bar_days` divides those.
-    async fn drop_expired_chunks(&self, bars_before_ns: i64) -> Result<u64, StoreError> {
-        for _ in 0..self.chunk_policy().max_chunks {
+    async fn drop_expired_chunks_until_rows_dropped(&self, bars_before_ns: i64) -> Result<u64, StoreError> {
+        for _ in 0..self.chunk_lock_policy().max_chunks {
             let mut connection = self.begin_transaction().await?;
             let rows = closed_bar_retention::drop_expired_chunk_and_count_rows(
                 connection.session(),
@@ -165,12 +165,12 @@ impl TimescaleBarStore {
 
     /// Deletes closed bars whose first trade was appended before `before_ns`, in transactions that
     /// each reach few chunks, until one has deleted some or none is left. Returns how many.
-    async fn delete_expired_closed_bars(&self, before_ns: i64) -> Result<u64, StoreError> {
+    async fn delete_next_expired_closed_bars(&self, before_ns: i64) -> Result<u64, StoreError> {
         loop {
             let mut connection = self.begin_transaction().await?;
-            let policy = self.chunk_policy();
+            let policy = self.chunk_lock_policy();
             let deleted =
-                closed_bar_retention::delete_closed_bars(connection.session(), before_ns, policy)
+                closed_bar_retention::delete_expired_closed_bar_batch(connection.session(), before_ns, policy)
                     .await;
             let deleted = connection.end_transaction(deleted, TransactionEnding::Commit);
             let deleted = deleted.await?;
@@ -182,7 +182,7 @@ impl TimescaleBarStore {
 
     /// Begins a transaction that writes bars, with the table where they are staged. Dropping the
     /// connection rolls it back.
-    async fn begin_commit(&self) -> Result<CloseOnDropConnection, StoreError> {
+    async fn begin_with_staging_table(&self) -> Result<CloseOnDropConnection, StoreError> {
         let mut connection = self.writers.acquire().await?;
         if let Err(error) = write_bars::create_staging_table(&mut connection.connection).await {
             return connection.return_to_pool_if_ok(Err(error));
@@ -223,9 +223,9 @@ impl BarStore for TimescaleBarStore {
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         let started = CommitStopwatch::start();
-        let mut connection = self.begin_commit().await?;
-        let policy = self.chunk_policy();
-        let outcome = commit::write_transaction(connection.session(), transaction, policy).await;
+        let mut connection = self.begin_with_staging_table().await?;
+        let policy = self.chunk_lock_policy();
+        let outcome = commit::write_transaction_without_commit(connection.session(), transaction, policy).await;
         let ending = match outcome {
             Ok(CommitOutcome::Conflict) => TransactionEnding::Rollback,
             _ => TransactionEnding::Commit,
@@ -239,13 +239,13 @@ impl BarStore for TimescaleBarStore {
         Ok(outcome)
     }
 
-    async fn check_commit(
+    async fn dry_run_commit(
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
-        let mut connection = self.begin_commit().await?;
-        let policy = self.chunk_policy();
-        let outcome = commit::write_transaction(connection.session(), transaction, policy).await;
+        let mut connection = self.begin_with_staging_table().await?;
+        let policy = self.chunk_lock_policy();
+        let outcome = commit::write_transaction_without_commit(connection.session(), transaction, policy).await;
         connection
             .end_transaction(outcome, TransactionEnding::Rollback)
             .await
@@ -303,23 +303,23 @@ impl BarStore for TimescaleBarStore {
         &self,
         bars_before_ns: i64,
         ids_before_ns: i64,
-        amendments_before_ns: i64,
+        excluded_amendments_before_ns: i64,
     ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::PostgresOnly {
-            dropped = self.drop_expired_chunks(bars_before_ns).await?;
+            dropped = self.drop_expired_chunks_until_rows_dropped(bars_before_ns).await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }
         let closed = self
-            .delete_expired_closed_bars(bars_before_ns.saturating_sub(slack_ns))
+            .delete_next_expired_closed_bars(bars_before_ns.saturating_sub(slack_ns))
             .await?;
         let mut connection = self.begin_transaction().await?;
-        let deleted = retention::delete_expired_rows(
+        let deleted = retention::delete_expired_rows_except_closed_bars(
             connection.session(),
             bars_before_ns,
             ids_before_ns,
-            amendments_before_ns,
+            excluded_amendments_before_ns,
             closed,
         )
         .await;

@@ -65,21 +65,21 @@ impl Timestamptz {
     }
 
     /// Returns the start of the week that contains the time. Weeks are counted from 1970-01-01.
-    pub(super) const fn week_start(self) -> Self {
+    pub(super) const fn chunk_week_start(self) -> Self {
         Self {
             since_1970_us: self.since_1970_us.div_euclid(WEEK_US) * WEEK_US,
         }
     }
 
     /// Returns the start of the next week.
-    pub(super) const fn next_week_start(self) -> Self {
+    pub(super) const fn next_chunk_week_start(self) -> Self {
         Self {
-            since_1970_us: self.week_start().since_1970_us + WEEK_US,
+            since_1970_us: self.chunk_week_start().since_1970_us + WEEK_US,
         }
     }
 
     /// Returns how many weeks contain a part of `[self, end)`. `end` must be after the time.
-    pub(super) const fn weeks_touched_until(self, end: Self) -> i64 {
+    pub(super) const fn chunk_weeks_touched_until(self, end: Self) -> i64 {
         let last_us = end.since_1970_us - 1;
         last_us.div_euclid(WEEK_US) - self.since_1970_us.div_euclid(WEEK_US) + 1
     }

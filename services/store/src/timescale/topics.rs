@@ -9,7 +9,7 @@ use super::column::{
 };
 use super::database_error::DatabaseError;
 use crate::StoreError;
-use crate::topic_generation::{RegisteredTopic, TopicGeneration, TopicRegistration};
+use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration, RegistrationDecision};
 
 /// Selects `topic_id`, epoch, partitions, origin of a topic.
 pub(super) const SELECT_TOPICS: &str =
@@ -63,8 +63,8 @@ const LOCK_TOPICS: &str = "LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE";
 pub(super) const LOCK_TOPICS_SHARED: &str = "LOCK TABLE topics IN ROW EXCLUSIVE MODE";
 
 /// Registers a generation of a topic if it is new, and then, if the topic is `trades`, moves the
-/// progress of every partition to it and gives all partitions the same settings. Must be called inside a transaction. The inner result says
-/// why the generation may not be registered.
+/// progress of every partition to it and gives all partitions the same settings. Must be called
+/// inside a transaction. The inner result says why the generation may not be registered.
 pub(super) async fn register_topic(
     session: &mut PgConnection,
     generation: &TopicGeneration,
@@ -75,11 +75,11 @@ pub(super) async fn register_topic(
         .bind(&generation.topic)
         .fetch_all(&mut *session)
         .await?;
-    let registered = rows.iter().map(read_registered_topic);
+    let registered = rows.iter().map(read_registered_generation);
     let registered: Vec<_> = registered.collect::<Result<_, _>>()?;
-    let epoch = match generation.registration(&registered, store) {
-        Ok(TopicRegistration::Current(epoch)) => return Ok(Ok(epoch)),
-        Ok(TopicRegistration::New(epoch)) => epoch,
+    let epoch = match generation.decide_registration(&registered, store) {
+        Ok(RegistrationDecision::Current(epoch)) => return Ok(Ok(epoch)),
+        Ok(RegistrationDecision::New(epoch)) => epoch,
         Err(refused) => return Ok(Err(refused)),
     };
     query(INSERT_TOPIC)
@@ -123,8 +123,8 @@ pub(super) fn read_epoch_end(row: &PgRow) -> Result<Position, DatabaseError> {
 }
 
 /// Reads a row of [`SELECT_TOPICS`].
-pub(super) fn read_registered_topic(row: &PgRow) -> Result<RegisteredTopic, DatabaseError> {
-    Ok(RegisteredTopic {
+pub(super) fn read_registered_generation(row: &PgRow) -> Result<RegisteredTopicGeneration, DatabaseError> {
+    Ok(RegisteredTopicGeneration {
         topic_id: row.try_get(0)?,
         epoch: read_bigint_bits_as_u64(row, 1)?,
         partitions: read_partition(row, 2)?,

@@ -18,9 +18,9 @@ use super::bar_columns::{KEY_COLUMNS, VALUE_COLUMNS};
 use super::bar_copy::BarCopyBuffer;
 use super::bar_read_session::{RELEASE_LOCKS, SET_SAVEPOINT};
 use super::chunk_span::{WeeksOfCommit, cover_starts};
-use super::chunk_tables::{ChunkPolicy, tables_of_chunks};
+use super::chunk_tables::{ChunkLockPolicy, tables_of_chunks};
 use super::column::partition_as_integer;
-use super::connections::SessionConnection;
+use super::connections::TimescaleConnection;
 use super::database_error::DatabaseError;
 use super::timestamptz::Timestamptz;
 use crate::StoredBar;
@@ -103,7 +103,7 @@ const UPSERT_BAR_DAYS: &str = "INSERT INTO bar_days \
 /// Creates the temporary table for the copy, once in each session. It is created outside of a
 /// transaction, because a rollback would remove it.
 pub(super) async fn create_staging_table(
-    connection: &mut SessionConnection,
+    connection: &mut TimescaleConnection,
 ) -> Result<(), DatabaseError> {
     if !connection.has_staging_table {
         raw_sql(CREATE_STAGING_TABLE)
@@ -163,7 +163,7 @@ pub(super) async fn write_staged_bars(
     partition: u32,
     bars: &[&StoredBar],
     counts: StagedBarCounts,
-    policy: ChunkPolicy,
+    policy: ChunkLockPolicy,
 ) -> Result<(), DatabaseError> {
     if bars.is_empty() {
         return Ok(());
@@ -191,7 +191,7 @@ pub(super) async fn write_staged_bars(
             .await?;
     }
     if counts.open > 0 {
-        delete_reopened_bars(session, policy).await?;
+        delete_reopened_from_closed_bars(session, policy).await?;
         let upsert =
             query(AssertSqlSafe(UPSERT_OPEN_BARS.as_str())).bind(partition_as_integer(partition)?);
         upsert.execute(session).await?;
@@ -201,9 +201,9 @@ pub(super) async fn write_staged_bars(
 
 /// Deletes bars that are open again from the closed bars. The fold never opens a closed bar again,
 /// so there are hardly ever any.
-async fn delete_reopened_bars(
+async fn delete_reopened_from_closed_bars(
     session: &mut PgConnection,
-    policy: ChunkPolicy,
+    policy: ChunkLockPolicy,
 ) -> Result<(), DatabaseError> {
     let newly_open = query_scalar(SELECT_NEWLY_OPEN_STARTS);
     let newly_open: Vec<Timestamptz> = newly_open.fetch_all(&mut *session).await?;

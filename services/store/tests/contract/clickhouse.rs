@@ -185,7 +185,7 @@ async fn whole_days_are_dropped_once_they_have_expired() {
     assert_eq!(database.query_number(COUNT_ALL_ROWS).await, 5);
     assert_eq!(
         store
-            .delete_expired_batch(i64::MAX, i64::MAX)
+            .delete_expired_block_batch(i64::MAX, i64::MAX)
             .await
             .unwrap(),
         0

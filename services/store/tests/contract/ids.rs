@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangeQuery, IdRanges, IdSegmentKey,
-    IdSegmentStart, IdSegmentWrite, IdSetChange, IdSetKey, IdSetRow, IdSetWrites, SegmentIds,
+    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangesQuery, IdRanges, IdSegmentKey,
+    IdSegmentStart, IdChunkWrite, IdSetChange, IdSetKey, StoredIdSet, IdSetWrites, SegmentIds,
     TickVerdict,
 };
 
@@ -25,7 +25,7 @@ fn chunk_change(key: &IdSetKey, at: i64, start: u64, chunk: u32, numbers: &[u64]
         key,
         at,
         Vec::new(),
-        vec![IdSegmentWrite {
+        vec![IdChunkWrite {
             start: IdSegmentStart::Number(start),
             chunk,
             ids: SegmentIds::Numbers(numbers.to_vec()),
@@ -37,7 +37,7 @@ fn segment_change(
     key: &IdSetKey,
     at: i64,
     removed: Vec<IdSegmentStart>,
-    written: Vec<IdSegmentWrite>,
+    written: Vec<IdChunkWrite>,
 ) -> IdSetChange {
     IdSetChange {
         key: key.clone(),
@@ -68,7 +68,7 @@ async fn commit_changes(store: &impl BarStore, from: u64, ids: Vec<IdSetChange>)
 }
 
 /// Reads one set.
-async fn read_set(store: &impl BarStore, key: &IdSetKey) -> IdSetRow {
+async fn read_set(store: &impl BarStore, key: &IdSetKey) -> StoredIdSet {
     let mut sets = store.id_sets(std::slice::from_ref(key)).await.unwrap();
     assert_eq!(sets.len(), 1);
     sets.remove(0)
@@ -82,7 +82,7 @@ async fn read_ranges(store: &impl BarStore, key: &IdSetKey) -> IdRanges {
 
 pub(crate) async fn ranges_are_inserted_and_removed(store: &impl BarStore) {
     let key = id_key("binance:BTCUSDT", "", -1);
-    let nothing = IdSetRow {
+    let nothing = StoredIdSet {
         ranges: Vec::new(),
         segments: Vec::new(),
         last_append_ns: 0,
@@ -155,7 +155,7 @@ pub(crate) async fn segments_are_written_and_removed(store: &impl BarStore) {
     let (low, high) = (IdSegmentStart::Number(0), IdSegmentStart::Number(HALF));
     let texts = IdSegmentStart::Digest(7);
     let long: Vec<_> = (0..50_000).map(|number| 1_000 + number * 999).collect();
-    let of_texts = IdSegmentWrite {
+    let of_texts = IdChunkWrite {
         start: texts,
         chunk: 0,
         ids: SegmentIds::Digests(vec![7, 1 << 64, u128::MAX]),
@@ -197,7 +197,7 @@ pub(crate) async fn segments_are_written_and_removed(store: &impl BarStore) {
     );
 
     // Removed first, then written.
-    let whole = IdSegmentWrite {
+    let whole = IdChunkWrite {
         start: low,
         chunk: 0,
         ids: SegmentIds::Numbers(vec![4]),
@@ -250,7 +250,7 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
     ));
     commit_changes(store, 0, ids).await;
 
-    let mut query = IdRangeQuery {
+    let mut query = IdRangesQuery {
         venue: "binance".parse().unwrap(),
         symbol: None,
         after: None,
@@ -266,7 +266,7 @@ pub(crate) async fn range_sets_come_in_pages(store: &impl BarStore) {
     }
     assert_eq!(seen, keys);
 
-    query = IdRangeQuery {
+    query = IdRangesQuery {
         symbol: Some("BTC".parse().unwrap()),
         after: None,
         limit: 10,

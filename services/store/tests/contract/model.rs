@@ -5,7 +5,7 @@ mod segments;
 use std::collections::BTreeMap;
 
 use candlewick_store::{
-    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangeQuery,
+    BarKey, BarQuery, BarReader, BarStore, CommitOutcome, ExcludedRange, IdRangesQuery,
     IdSegmentKey, IdSegmentStart, IdSetChange, IdSetKey, IdSetWrites, PartitionProgress,
     PartitionTransaction, SegmentIds, StoredBar, SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
@@ -423,7 +423,7 @@ async fn assert_ids_agree(store: &impl BarStore, model: &Model) {
         }
     }
     for venue in ["a", "b"] {
-        let query = IdRangeQuery {
+        let query = IdRangesQuery {
             venue: venue.parse().unwrap(),
             symbol: None,
             after: None,

@@ -90,13 +90,13 @@ pub(crate) async fn checking_a_commit_writes_nothing(store: &impl BarStore) {
         false,
     )];
     for _ in 0..2 {
-        let outcome = store.check_commit(&transaction).await.unwrap();
+        let outcome = store.dry_run_commit(&transaction).await.unwrap();
         assert_eq!(outcome, CommitOutcome::Committed);
         let again = store.load_or_create_partition(0, 1).await.unwrap();
         assert_eq!(again.progress, state.progress);
         assert_eq!(again.open_bars, []);
     }
-    let outcome = store.check_commit(&step(0, 5, 10)).await.unwrap();
+    let outcome = store.dry_run_commit(&step(0, 5, 10)).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Conflict);
     let outcome = store.commit(&transaction).await.unwrap();
     assert_eq!(outcome, CommitOutcome::Committed);
@@ -374,7 +374,7 @@ pub(crate) async fn excluded_ranges_in_runs_of_offsets(store: &impl BarStore) {
     assert_eq!(store.excluded_ranges_in(0, &[]).await.unwrap(), []);
 
     let count = async |partition, verdict, since_ns| {
-        let counted = store.count_excluded_since(partition, verdict, since_ns);
+        let counted = store.count_excluded_ticks_since(partition, verdict, since_ns);
         counted.await.unwrap()
     };
     assert_eq!(count(0, verdict, 1).await, RUNS + 1);

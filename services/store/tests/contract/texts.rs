@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use candlewick_store::{
-    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSegmentKey, IdSegmentStart, IdSegmentWrite,
+    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSegmentKey, IdSegmentStart, IdChunkWrite,
     IdSetChange, IdSetKey, IdSetWrites, PartitionTransaction, PendingAmendmentRow, RefoldMark,
     SegmentIds, StoredBar, SymbolRow, TickStore, VenueRow,
 };
 use market::{
     Amendment, AmendmentKind, Bar, EdgeTrade, Instrument, Interval, Position, Symbol, TextKind,
-    TradeId, Venue, VenueSettings, normalize_symbol, validate_text,
+    TradeId, Venue, VenueSettings, normalize_symbol_to_nfc, validate_text,
 };
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -54,7 +54,7 @@ fn symbols() -> impl Strategy<Value = Symbol> {
     let any = "[\\p{L}\\p{M}\\p{N}\\p{P}\\p{S}]{1,64}";
     let texts = prop_oneof![awkward.prop_map(ToOwned::to_owned), any, "[!-~]{1,64}"];
     texts.prop_filter_map("no legal symbol", |text| {
-        normalize_symbol(&text).parse().ok()
+        normalize_symbol_to_nfc(&text).parse().ok()
     })
 }
 
@@ -159,8 +159,8 @@ impl Texts {
     }
 }
 
-fn segment_write(number: u64) -> IdSegmentWrite {
-    IdSegmentWrite {
+fn segment_write(number: u64) -> IdChunkWrite {
+    IdChunkWrite {
         start: IdSegmentStart::Number(0),
         chunk: 0,
         ids: SegmentIds::Numbers(vec![number]),

@@ -53,7 +53,7 @@ pub(crate) async fn repeats_and_overlaps_are_read_once(store: &impl TickStore) {
     let btc = instrument("binance:BTCUSDT");
     assert_eq!(
         store
-            .hours_with_max_tick_counts(&btc, 0, HOUR_NS)
+            .hours_with_tick_count_upper_bounds(&btc, 0, HOUR_NS)
             .await
             .unwrap(),
         [(0, 10)]
@@ -105,7 +105,7 @@ pub(crate) async fn reads_are_cut_by_event_time(store: &impl TickStore) {
     let btc = instrument("binance:BTCUSDT");
     let hours = async |start_ns, end_ns| {
         store
-            .hours_with_max_tick_counts(&btc, start_ns, end_ns)
+            .hours_with_tick_count_upper_bounds(&btc, start_ns, end_ns)
             .await
             .unwrap()
     };
@@ -134,14 +134,14 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
     assert!(read.into_iter().eq((0..TICKS).map(|offset| (0, offset))));
     let btc = instrument("binance:BTCUSDT");
     assert_eq!(
-        store.hours_with_max_tick_counts(&btc, 0, 2).await.unwrap(),
+        store.hours_with_tick_count_upper_bounds(&btc, 0, 2).await.unwrap(),
         [(0, TICKS)]
     );
 }
 
 pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
     assert_eq!(store.archive_progress(0).await.unwrap(), None);
-    assert_eq!(store.archive_position(0).await.unwrap(), None);
+    assert_eq!(store.next_archive_position(0).await.unwrap(), None);
     let at = |epoch, offset, append_time_ns| ArchiveProgress {
         next_position: Position { epoch, offset },
         append_time_ns,
@@ -160,7 +160,7 @@ pub(crate) async fn a_position_never_goes_back(store: &impl TickStore) {
         store.advance_archive_progress(0, noted).await.unwrap();
         assert_eq!(store.archive_progress(0).await.unwrap(), Some(kept));
         assert_eq!(
-            store.archive_position(0).await.unwrap(),
+            store.next_archive_position(0).await.unwrap(),
             Some(kept.next_position)
         );
     }
@@ -174,19 +174,19 @@ pub(crate) async fn old_blocks_expire(store: &impl TickStore) {
     ];
     store.insert(&blocks).await.unwrap();
     // Each was appended 5 ns after its event time.
-    assert_eq!(store.delete_expired_batch(25, 25).await.unwrap(), 0);
-    assert_eq!(store.delete_expired_batch(26, 26).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_block_batch(25, 25).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_block_batch(26, 26).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 0), (0, 1)]);
     assert_eq!(
         store
-            .delete_expired_batch(i64::MAX, i64::MAX)
+            .delete_expired_block_batch(i64::MAX, i64::MAX)
             .await
             .unwrap(),
         1
     );
     assert_eq!(
         store
-            .delete_expired_batch(i64::MAX, i64::MAX)
+            .delete_expired_block_batch(i64::MAX, i64::MAX)
             .await
             .unwrap(),
         0
@@ -219,15 +219,15 @@ pub(crate) async fn amendments_outlive_trades(store: &impl TickStore) {
     assert_eq!(read_offsets(store, 0, 100).await, all);
 
     // Each was appended 5 ns after its event time.
-    assert_eq!(store.delete_expired_batch(16, 15).await.unwrap(), 2);
+    assert_eq!(store.delete_expired_block_batch(16, 15).await.unwrap(), 2);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 1), (0, 3)]);
     let btc = instrument("binance:BTCUSDT");
-    let hours = store.hours_with_max_tick_counts(&btc, 0, 100).await;
+    let hours = store.hours_with_tick_count_upper_bounds(&btc, 0, 100).await;
     assert_eq!(hours.unwrap(), [(0, 3)]);
     // The block of offset 1 alone has expired. The other holds offset 1 too, and is kept whole.
-    assert_eq!(store.delete_expired_batch(16, 16).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_block_batch(16, 16).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, [(0, 1), (0, 3)]);
-    assert_eq!(store.delete_expired_batch(16, 56).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_block_batch(16, 56).await.unwrap(), 1);
     assert_eq!(read_offsets(store, 0, 100).await, []);
 }
 
@@ -251,7 +251,7 @@ pub(crate) async fn a_tick_that_is_no_trade_is_corrupt(store: &impl TickStore) {
         };
         assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
         store
-            .delete_expired_batch(i64::MAX, i64::MAX)
+            .delete_expired_block_batch(i64::MAX, i64::MAX)
             .await
             .unwrap();
     }

@@ -21,7 +21,7 @@ fn generation(topic: &str, topic_id: &str) -> TopicGeneration {
 
 /// Returns the ids and epochs of the registered generations of a topic.
 async fn registered(store: &impl BarReader, topic: &str) -> Vec<(String, u64)> {
-    let topics = store.registered_topics(topic).await.unwrap().into_iter();
+    let topics = store.registered_topic_generations(topic).await.unwrap().into_iter();
     topics.map(|topic| (topic.topic_id, topic.epoch)).collect()
 }
 
@@ -289,7 +289,7 @@ pub(crate) async fn a_topic_with_other_partitions_or_of_another_log_is_refused(
         "{error}"
     );
     // Nothing was registered, and the topic may be recreated with the partitions of the state.
-    let registered = store.registered_topics(TRADES).await.unwrap();
+    let registered = store.registered_topic_generations(TRADES).await.unwrap();
     assert_eq!(registered.len(), 1);
     assert_eq!(registered[0].partitions, 4);
     assert_eq!(registered[0].origin.as_deref(), Some("here"));

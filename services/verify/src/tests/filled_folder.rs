@@ -183,7 +183,7 @@ impl FilledFolder {
             partitions: PARTITIONS,
             ..DataFolderOptions::default()
         };
-        DataFolder::open(self.path(), options, self.clock)
+        DataFolder::open_or_create(self.path(), options, self.clock)
             .await
             .unwrap()
     }
@@ -267,7 +267,7 @@ impl FilledFolder {
                 let progress = folder.bars.all_partition_progress().await.unwrap();
                 let row = progress.iter().find(|row| row.partition == partition);
                 let folded = row.map_or(0, |row| row.next_offset);
-                let archived = folder.ticks.archive_position(partition).await.unwrap();
+                let archived = folder.ticks.next_archive_position(partition).await.unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 if (folded >= end || skipped == SkippedRole::Aggregator)
                     && (archived >= end || skipped == SkippedRole::Archiver)

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use market::{BarRow, Instrument, Position, Venue};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangeQuery, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey, IdSetRow, PartitionProgress,
-    PartitionState, PartitionTransaction, RegisteredTopic, SegmentIds, StoreError, StoredBar,
+    IdRangesQuery, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, PartitionProgress,
+    PartitionState, PartitionTransaction, RegisteredTopicGeneration, SegmentIds, StoreError, StoredBar,
     SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
@@ -116,7 +116,7 @@ impl BarStore for SimBarStore {
         Ok(CommitOutcome::Committed)
     }
 
-    async fn check_commit(
+    async fn dry_run_commit(
         &self,
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
@@ -172,15 +172,15 @@ impl BarReader for SimBarReader {
         unreachable!("pods read the stored state directly")
     }
 
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         self.simulate_call().await?;
         Ok(self.read_stored(|stored| keys.iter().map(|key| stored.id_set(key)).collect()))
     }
 
-    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         self.simulate_call().await?;
         let row = |stored: &StoredState, key: &IdSegmentKey| match self.mutant {
-            Some(Mutant::EvictedIdsForgotten) => IdSegmentRow {
+            Some(Mutant::EvictedIdsForgotten) => StoredIdSegment {
                 ids: SegmentIds::empty(key.start),
                 ..stored.id_segment(key)
             },
@@ -189,7 +189,7 @@ impl BarReader for SimBarReader {
         Ok(self.read_stored(|stored| keys.iter().map(|key| row(stored, key)).collect()))
     }
 
-    async fn id_ranges(&self, _: &IdRangeQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
+    async fn id_ranges(&self, _: &IdRangesQuery) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         unreachable!("no role asks for gaps")
     }
 
@@ -250,7 +250,7 @@ impl BarReader for SimBarReader {
         }))
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -278,7 +278,7 @@ impl BarReader for SimBarReader {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn registered_topics(&self, _: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+    async fn registered_topic_generations(&self, _: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 }

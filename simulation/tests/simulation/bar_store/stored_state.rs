@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use market::{BarRow, DeclaredSettings, Instrument, Position, Venue, Window};
 use store::{
-    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSegmentKey, IdSegmentRow,
-    IdSegmentStart, IdSegmentSummary, IdSetKey, IdSetRow, IdSetWrites, PartitionProgress,
+    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSegmentKey, StoredIdSegment,
+    IdSegmentStart, IdSegmentSummary, IdSetKey, StoredIdSet, IdSetWrites, PartitionProgress,
     PendingAmendmentRow, RefoldMark, SegmentIds, SymbolRow, VenueRow,
 };
 
@@ -141,7 +141,7 @@ impl StoredState {
         }
     }
 
-    pub fn id_set(&self, key: &IdSetKey) -> IdSetRow {
+    pub fn id_set(&self, key: &IdSetKey) -> StoredIdSet {
         let ranges = self.ranges.get(key).into_iter().flatten();
         let segments = self.id_segments.get(key).into_iter().flatten();
         let segments = segments.map(|(start, chunks)| IdSegmentSummary {
@@ -149,14 +149,14 @@ impl StoredState {
             chunk_count: u32::try_from(chunks.len()).unwrap(),
             stored_bytes: 1,
         });
-        IdSetRow {
+        StoredIdSet {
             ranges: ranges.map(|(first, last)| (*first, *last)).collect(),
             segments: segments.collect(),
             last_append_ns: self.id_appends.get(key).copied().unwrap_or(0),
         }
     }
 
-    pub fn id_segment(&self, key: &IdSegmentKey) -> IdSegmentRow {
+    pub fn id_segment(&self, key: &IdSegmentKey) -> StoredIdSegment {
         let segments = self.id_segments.get(&key.set);
         let chunks = segments.and_then(|segments| segments.get(&key.start));
         let mut ids = SegmentIds::empty(key.start);
@@ -171,7 +171,7 @@ impl StoredState {
             SegmentIds::Numbers(ids) => ids.sort_unstable(),
             SegmentIds::Digests(ids) => ids.sort_unstable(),
         }
-        IdSegmentRow {
+        StoredIdSegment {
             ids,
             chunk_count: u32::try_from(chunks.map_or(0, Vec::len)).unwrap(),
         }

@@ -79,7 +79,7 @@ pub(super) fn compare_outcomes(
     ranges.retain(|range| range.verdict != TickVerdict::BeyondEpochEnd);
     if ranges.iter().any(|range| {
         let last = range.end_offset - 1;
-        ends.is_beyond(Position {
+        ends.is_at_or_beyond_end(Position {
             epoch: range.epoch,
             offset: last,
         })

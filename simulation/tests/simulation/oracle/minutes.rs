@@ -7,7 +7,7 @@ use market::{
     Amendment, AmendmentKind, Bar, BarRow, HOUR_NS, Instrument, Interval, Position, TieOrder,
     Trade, Window,
 };
-use schemas::{LeftOut, RefoldResult, Repair};
+use schemas::{LeftOutNotice, RefoldResult, Repair};
 
 use super::{
     CountedAmendment, CountedTrade, HORIZON_NS, MarkedMinute, Oracle, RecordOutcome, merge_into,
@@ -125,7 +125,7 @@ impl Oracle {
         RecordOutcome::NotATick
     }
 
-    pub(super) fn apply_left_out(&mut self, record: &Record, left_out: LeftOut) -> RecordOutcome {
+    pub(super) fn apply_left_out(&mut self, record: &Record, left_out: LeftOutNotice) -> RecordOutcome {
         let start_ns = left_out.start_ns;
         let lacks_bar = self.instrument(record).is_none_or(|instrument| {
             let minute = Interval::M1.window_containing(start_ns);

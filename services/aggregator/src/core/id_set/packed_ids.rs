@@ -1,6 +1,6 @@
 //! Ids in ascending order, packed as the differences between them.
 
-use super::segment_id::SegmentId;
+use super::id_in_segment::IdInSegment;
 
 /// How many ids a block has. The first id of each block is held whole, so that a search decodes
 /// one block.
@@ -11,20 +11,21 @@ const BLOCK_IDS: u32 = 128;
 #[derive(Debug)]
 pub(crate) struct PackedIds<I> {
     bytes: Vec<u8>,
-    blocks: Vec<Block<I>>,
+    blocks: Vec<BlockStart<I>>,
     count: u32,
     /// The greatest id; the least possible one while there is none.
     greatest: I,
 }
 
+/// Where a block begins.
 #[derive(Debug, Clone, Copy)]
-struct Block<I> {
+struct BlockStart<I> {
     first: I,
     /// Where the differences of its other ids begin.
     offset: u32,
 }
 
-impl<I: SegmentId> PackedIds<I> {
+impl<I: IdInSegment> PackedIds<I> {
     pub(crate) const fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -37,7 +38,7 @@ impl<I: SegmentId> PackedIds<I> {
     /// Packs ids that ascend.
     pub(crate) fn from_ascending(ids: impl IntoIterator<Item = I>) -> Self {
         let mut packed = Self::new();
-        ids.into_iter().for_each(|id| packed.push(id));
+        ids.into_iter().for_each(|id| packed.push_greatest(id));
         packed.shrink_to_fit();
         packed
     }
@@ -54,11 +55,11 @@ impl<I: SegmentId> PackedIds<I> {
 
     /// Adds an id that is greater than all others.
     #[inline]
-    pub(crate) fn push(&mut self, id: I) {
+    pub(crate) fn push_greatest(&mut self, id: I) {
         debug_assert!(self.is_beyond_greatest(id), "{id:?} is out of order");
         if self.count.is_multiple_of(BLOCK_IDS) {
             let offset = u32::try_from(self.bytes.len()).expect("a segment is small");
-            self.blocks.push(Block { first: id, offset });
+            self.blocks.push(BlockStart { first: id, offset });
         } else {
             id.write_difference(self.greatest, &mut self.bytes);
         }
@@ -109,6 +110,6 @@ impl<I: SegmentId> PackedIds<I> {
 
     /// Returns the memory that the ids use, in bytes.
     pub(crate) const fn resident_bytes(&self) -> usize {
-        self.bytes.capacity() + self.blocks.capacity() * size_of::<Block<I>>()
+        self.bytes.capacity() + self.blocks.capacity() * size_of::<BlockStart<I>>()
     }
 }

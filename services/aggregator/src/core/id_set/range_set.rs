@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{IdSetRow, IdSetWrites};
+use store::{StoredIdSet, IdSetWrites};
 
 /// A set of numbers as inclusive ranges that neither overlap nor touch. The range that grew last is
 /// kept apart from the others, so that inserting the next number in a row costs two comparisons.
@@ -20,8 +20,8 @@ pub(crate) struct RangeSet {
 }
 
 impl RangeSet {
-    pub(crate) fn new(row: &IdSetRow) -> Self {
-        let mut others: BTreeMap<u64, u64> = row.ranges.iter().copied().collect();
+    pub(crate) fn new(stored: &StoredIdSet) -> Self {
+        let mut others: BTreeMap<u64, u64> = stored.ranges.iter().copied().collect();
         let current = others.pop_last();
         Self {
             others,

@@ -1,9 +1,9 @@
 //! One segment of a set: the ids from its start to the start of the next segment.
 
-use store::IdSegmentWrite;
+use store::IdChunkWrite;
 
 use super::packed_ids::PackedIds;
-use super::segment_id::SegmentId;
+use super::id_in_segment::IdInSegment;
 
 /// How many ids that came out of order wait before they are packed.
 const MAX_OUT_OF_ORDER: usize = 256;
@@ -20,18 +20,18 @@ pub(crate) struct SegmentContent<I> {
     out_of_order: Vec<I>,
     /// The number of packed ids that the next change does not have to store. Those after them
     /// ascend, and are to be stored.
-    stored_packed: u32,
+    taken_packed: u32,
     /// The other ids that the next change has to store.
-    unstored: Vec<I>,
+    untaken: Vec<I>,
 }
 
-impl<I: SegmentId> SegmentContent<I> {
+impl<I: IdInSegment> SegmentContent<I> {
     pub(crate) const fn new() -> Self {
         Self {
             packed: PackedIds::new(),
             out_of_order: Vec::new(),
-            stored_packed: 0,
-            unstored: Vec::new(),
+            taken_packed: 0,
+            untaken: Vec::new(),
         }
     }
 
@@ -39,7 +39,7 @@ impl<I: SegmentId> SegmentContent<I> {
     fn from_stored(ids: Vec<I>) -> Self {
         let packed = PackedIds::from_ascending(ids);
         Self {
-            stored_packed: packed.count(),
+            taken_packed: packed.count(),
             packed,
             ..Self::new()
         }
@@ -57,8 +57,8 @@ impl<I: SegmentId> SegmentContent<I> {
 
     /// Inserts an id that is greater than all others.
     #[inline]
-    pub(crate) fn push(&mut self, id: I) {
-        self.packed.push(id);
+    pub(crate) fn push_greatest(&mut self, id: I) {
+        self.packed.push_greatest(id);
     }
 
     pub(crate) fn contains(&self, id: I) -> bool {
@@ -68,7 +68,7 @@ impl<I: SegmentId> SegmentContent<I> {
     /// Inserts an id. Returns `false` if it is there already.
     pub(crate) fn insert(&mut self, id: I) -> bool {
         if self.is_beyond_greatest(id) {
-            self.push(id);
+            self.push_greatest(id);
             return true;
         }
         let Err(index) = self.out_of_order.binary_search(&id) else {
@@ -78,7 +78,7 @@ impl<I: SegmentId> SegmentContent<I> {
             return false;
         }
         self.out_of_order.insert(index, id);
-        self.unstored.push(id);
+        self.untaken.push(id);
         if self.out_of_order.len() >= MAX_OUT_OF_ORDER {
             self.pack_all();
         }
@@ -87,10 +87,10 @@ impl<I: SegmentId> SegmentContent<I> {
 
     /// Packs the ids that came out of order.
     fn pack_all(&mut self) {
-        self.unstored
-            .extend(self.packed.iter_from(self.stored_packed));
+        self.untaken
+            .extend(self.packed.iter_from(self.taken_packed));
         self.packed = PackedIds::from_ascending(self.iter());
-        self.stored_packed = self.packed.count();
+        self.taken_packed = self.packed.count();
         self.out_of_order = Vec::new();
     }
 
@@ -117,25 +117,26 @@ impl<I: SegmentId> SegmentContent<I> {
         (greater[0], of(greater))
     }
 
-    fn has_unstored(&self) -> bool {
-        self.stored_packed < self.packed.count() || !self.unstored.is_empty()
+    fn has_untaken(&self) -> bool {
+        self.taken_packed < self.packed.count() || !self.untaken.is_empty()
     }
 
-    /// Returns the ids that are not stored yet, ascending.
-    fn unstored_ids(&self) -> Vec<I> {
-        let mut ids: Vec<_> = self.packed.iter_from(self.stored_packed).collect();
-        ids.extend(&self.unstored);
+    /// Returns the ids that no change was taken with yet, ascending.
+    fn untaken_ids(&self) -> Vec<I> {
+        let mut ids: Vec<_> = self.packed.iter_from(self.taken_packed).collect();
+        ids.extend(&self.untaken);
         ids.sort_unstable();
         ids
     }
 
-    fn mark_stored(&mut self) {
-        self.stored_packed = self.packed.count();
-        self.unstored = Vec::new();
+    /// Records that a change with all ids that it has to store was taken.
+    fn mark_taken(&mut self) {
+        self.taken_packed = self.packed.count();
+        self.untaken = Vec::new();
     }
 
     const fn resident_bytes(&self) -> usize {
-        let others = self.out_of_order.capacity() + self.unstored.capacity();
+        let others = self.out_of_order.capacity() + self.untaken.capacity();
         self.packed.resident_bytes() + others * size_of::<I>()
     }
 }
@@ -147,31 +148,40 @@ pub(crate) struct Segment<I> {
     /// The ids; `None` if they are stored and not in memory.
     pub(crate) content: Option<SegmentContent<I>>,
     /// The offset of the record that used it last.
-    pub(crate) used_at: u64,
+    pub(crate) used_at_offset: u64,
     /// Whether the set lists it as changed.
     pub(crate) is_listed: bool,
     /// The number of its chunks that are stored, or part of a change that was taken.
     chunk_count: u32,
     /// About how many bytes they have.
-    stored_bytes: u64,
+    chunk_bytes: u64,
     /// How many ids were stored in chunks after the first.
     ids_since_whole: u32,
     /// Whether the next change writes it whole.
     is_rewritten: bool,
-    /// The generation of the last change that was taken from it.
+    /// The number of the commit that the last change taken from it belongs to.
     taken_in: u64,
 }
 
-impl<I: SegmentId> Segment<I> {
+/// What a commit changes in the stored chunks of a segment.
+#[derive(Debug)]
+pub(crate) struct SegmentChange {
+    /// Whether all its chunks are to be removed before the new one is written.
+    pub(crate) removes_chunks: bool,
+    /// The new chunk.
+    pub(crate) write: IdChunkWrite,
+}
+
+impl<I: IdInSegment> Segment<I> {
     /// Returns a segment without ids, of which nothing is stored.
     pub(crate) const fn new(start: I) -> Self {
         Self {
             start,
             content: Some(SegmentContent::new()),
-            used_at: 0,
+            used_at_offset: 0,
             is_listed: false,
             chunk_count: 0,
-            stored_bytes: 0,
+            chunk_bytes: 0,
             ids_since_whole: 0,
             is_rewritten: false,
             taken_in: 0,
@@ -179,30 +189,32 @@ impl<I: SegmentId> Segment<I> {
     }
 
     /// Returns a stored segment, whose ids are not in memory.
-    pub(crate) fn stored(start: I, chunk_count: u32, stored_bytes: u64) -> Self {
+    pub(crate) fn stored(start: I, chunk_count: u32, chunk_bytes: u64) -> Self {
         Self {
             content: None,
             chunk_count,
-            stored_bytes,
+            chunk_bytes,
             ..Self::new(start)
         }
     }
 
     /// Puts the stored ids into memory, unless newer ones are there.
-    pub(crate) fn accept_loaded(&mut self, ids: Vec<I>, chunk_count: u32, used_at: u64) {
-        self.used_at = used_at;
+    pub(crate) fn accept_loaded(&mut self, ids: Vec<I>, chunk_count: u32, used_at_offset: u64) {
+        self.used_at_offset = used_at_offset;
         if self.content.is_none() {
             self.content = Some(SegmentContent::from_stored(ids));
             self.chunk_count = chunk_count;
         }
     }
 
-    pub(crate) const fn is_stored(&self) -> bool {
+    /// Returns whether it has chunks that are stored, or part of a change that was taken.
+    pub(crate) const fn has_chunks(&self) -> bool {
         self.chunk_count > 0
     }
 
-    pub(crate) const fn stored_bytes(&self) -> u64 {
-        self.stored_bytes
+    /// Returns about how many bytes its chunks have.
+    pub(crate) const fn chunk_bytes(&self) -> u64 {
+        self.chunk_bytes
     }
 
     pub(crate) fn is_changed(&self) -> bool {
@@ -210,23 +222,23 @@ impl<I: SegmentId> Segment<I> {
             || self
                 .content
                 .as_ref()
-                .is_some_and(SegmentContent::has_unstored)
+                .is_some_and(SegmentContent::has_untaken)
     }
 
     /// Returns whether it has ids in memory that are not stored by commits before the one of
-    /// `generation`.
-    pub(crate) fn waits_for_commit(&self, generation: u64) -> bool {
-        self.content.is_some() && (self.taken_in >= generation || self.is_changed())
+    /// `commit_number`.
+    pub(crate) fn waits_for_commit(&self, commit_number: u64) -> bool {
+        self.content.is_some() && (self.taken_in >= commit_number || self.is_changed())
     }
 
     /// Returns whether it may leave memory: all its ids are stored by commits before the one of
-    /// `generation`.
-    pub(crate) fn is_evictable(&self, generation: u64) -> bool {
-        self.content.is_some() && self.is_stored() && !self.waits_for_commit(generation)
+    /// `commit_number`.
+    pub(crate) fn is_evictable(&self, commit_number: u64) -> bool {
+        self.content.is_some() && self.has_chunks() && !self.waits_for_commit(commit_number)
     }
 
     /// Ends a segment that no longer grows at its end: its chunks become one.
-    pub(crate) fn seal(&mut self) {
+    pub(crate) fn shrink_and_mark_for_rewrite(&mut self) {
         self.is_rewritten = true;
         if let Some(content) = &mut self.content {
             content.packed.shrink_to_fit();
@@ -240,15 +252,14 @@ impl<I: SegmentId> Segment<I> {
         self.is_rewritten = true;
         Self {
             content: Some(content),
-            used_at: self.used_at,
+            used_at_offset: self.used_at_offset,
             is_rewritten: true,
             ..Self::new(start)
         }
     }
 
-    /// Takes the ids that are not stored yet, and whether the stored chunks are to be removed
-    /// before they are written.
-    pub(crate) fn take_change(&mut self, generation: u64) -> Option<(bool, IdSegmentWrite)> {
+    /// Takes the ids that no change was taken with yet, for the commit `commit_number`.
+    pub(crate) fn take_change(&mut self, commit_number: u64) -> Option<SegmentChange> {
         self.is_listed = false;
         if !self.is_changed() {
             return None;
@@ -258,26 +269,29 @@ impl<I: SegmentId> Segment<I> {
             && (self.ids_since_whole as usize * 4 >= content.id_count()
                 || self.chunk_count >= MAX_CHUNKS);
         let is_whole = self.chunk_count == 0 || self.is_rewritten || is_compacted;
-        let is_removed = is_whole && self.chunk_count > 0;
+        let removes_chunks = is_whole && self.chunk_count > 0;
         let (chunk, ids) = if is_whole {
             self.ids_since_whole = 0;
             (0, content.iter().collect())
         } else {
-            let ids = content.unstored_ids();
+            let ids = content.untaken_ids();
             self.ids_since_whole += u32::try_from(ids.len()).expect("a segment is small");
             (self.chunk_count, ids)
         };
-        content.mark_stored();
+        content.mark_taken();
         self.chunk_count = chunk + 1;
-        self.stored_bytes = content.packed.resident_bytes() as u64;
+        self.chunk_bytes = content.packed.resident_bytes() as u64;
         self.is_rewritten = false;
-        self.taken_in = generation;
-        let write = IdSegmentWrite {
+        self.taken_in = commit_number;
+        let write = IdChunkWrite {
             start: self.start.as_start(),
             chunk,
             ids: I::into_segment_ids(ids),
         };
-        Some((is_removed, write))
+        Some(SegmentChange {
+            removes_chunks,
+            write,
+        })
     }
 
     /// Returns the memory that it uses, in bytes.

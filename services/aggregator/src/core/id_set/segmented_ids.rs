@@ -1,7 +1,7 @@
 //! Ids one by one: numbers, and digests of other ids.
 
 use market::{TradeId, TradeIdRef};
-use store::{IdSegmentRow, IdSegmentStart, IdSegmentSummary, IdSetWrites, SegmentIds};
+use store::{StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdSetWrites, SegmentIds};
 
 use super::id_digest::IdDigestKey;
 use super::segment::Segment;
@@ -40,7 +40,7 @@ impl SegmentedIds {
         }
     }
 
-    /// Inserts an id. Returns `false` if it was inserted before. `used_at` is the offset of the
+    /// Inserts an id. Returns `false` if it was inserted before. `used_at_offset` is that of the
     /// record.
     ///
     /// # Errors
@@ -50,13 +50,13 @@ impl SegmentedIds {
         &mut self,
         id: TradeIdRef<'_>,
         key: &IdDigestKey,
-        used_at: u64,
+        used_at_offset: u64,
     ) -> Result<bool, MissingSegment> {
         match id {
-            TradeIdRef::Number(number) => self.numbers.insert(number, used_at),
+            TradeIdRef::Number(number) => self.numbers.insert(number, used_at_offset),
             TradeIdRef::Other(id) => {
                 let digests = self.digests.get_or_insert_with(Box::default);
-                digests.insert(digest(id, key), used_at)
+                digests.insert(digest(id, key), used_at_offset)
             }
         }
     }
@@ -74,23 +74,23 @@ impl SegmentedIds {
     }
 
     /// Returns whether an id was inserted. Its segment has to be in memory.
-    pub(crate) fn contains(&mut self, id: TradeIdRef<'_>, key: &IdDigestKey, used_at: u64) -> bool {
+    pub(crate) fn contains(&mut self, id: TradeIdRef<'_>, key: &IdDigestKey, used_at_offset: u64) -> bool {
         match (id, &mut self.digests) {
-            (TradeIdRef::Number(number), _) => self.numbers.contains(number, used_at),
-            (TradeIdRef::Other(id), Some(digests)) => digests.contains(digest(id, key), used_at),
+            (TradeIdRef::Number(number), _) => self.numbers.contains(number, used_at_offset),
+            (TradeIdRef::Other(id), Some(digests)) => digests.contains(digest(id, key), used_at_offset),
             (TradeIdRef::Other(_), None) => false,
         }
     }
 
     /// Puts the stored ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_loaded(&mut self, start: IdSegmentStart, row: IdSegmentRow, used_at: u64) {
-        match (start, row.ids, &mut self.digests) {
+    pub(crate) fn accept_loaded(&mut self, start: IdSegmentStart, stored: StoredIdSegment, used_at_offset: u64) {
+        match (start, stored.ids, &mut self.digests) {
             (IdSegmentStart::Number(start), SegmentIds::Numbers(ids), _) => {
                 self.numbers
-                    .accept_loaded(start, ids, row.chunk_count, used_at);
+                    .accept_loaded(start, ids, stored.chunk_count, used_at_offset);
             }
             (IdSegmentStart::Digest(start), SegmentIds::Digests(ids), Some(digests)) => {
-                digests.accept_loaded(start, ids, row.chunk_count, used_at);
+                digests.accept_loaded(start, ids, stored.chunk_count, used_at_offset);
             }
             // A store returns ids of the kind of their segment.
             _ => {}
@@ -110,43 +110,43 @@ impl SegmentedIds {
             + digests.map_or(0, |digests| digests.changed_segment_count())
     }
 
-    /// Takes the changes since the last call. They are committed by the commit of `generation`.
-    pub(crate) fn take_change(&mut self, generation: u64) -> Option<IdSetWrites> {
+    /// Takes the changes since the last call. They are committed by the commit `commit_number`.
+    pub(crate) fn take_change(&mut self, commit_number: u64) -> Option<IdSetWrites> {
         if !self.is_changed() {
             return None;
         }
         let (mut removed, mut written) = (std::mem::take(&mut self.removed), Vec::new());
         self.numbers
-            .take_change(generation, &mut removed, &mut written);
+            .take_change(commit_number, &mut removed, &mut written);
         if let Some(digests) = &mut self.digests {
-            digests.take_change(generation, &mut removed, &mut written);
+            digests.take_change(commit_number, &mut removed, &mut written);
         }
         Some(IdSetWrites::Segments { removed, written })
     }
 
     /// Removes all ids.
     pub(crate) fn clear(&mut self) {
-        self.removed.extend(self.numbers.stored_starts());
+        self.removed.extend(self.numbers.starts_with_chunks());
         self.numbers = SegmentedSet::new();
         if let Some(digests) = self.digests.take() {
-            self.removed.extend(digests.stored_starts());
+            self.removed.extend(digests.starts_with_chunks());
         }
     }
 
     /// Adds the segments that may leave memory now or after a commit to `segments`.
-    pub(crate) fn add_resident(&self, generation: u64, segments: &mut Vec<ResidentSegment>) {
-        segments.extend(self.numbers.resident(generation));
+    pub(crate) fn add_resident(&self, commit_number: u64, segments: &mut Vec<ResidentSegment>) {
+        segments.extend(self.numbers.resident(commit_number));
         if let Some(digests) = &self.digests {
-            segments.extend(digests.resident(generation));
+            segments.extend(digests.resident(commit_number));
         }
     }
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict(&mut self, used_until: u64, generation: u64) -> u64 {
+    pub(crate) fn evict_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
         let digests = self.digests.as_mut();
-        self.numbers.evict(used_until, generation)
-            + digests.map_or(0, |digests| digests.evict(used_until, generation))
+        self.numbers.evict_and_count_evicted(used_until_offset, commit_number)
+            + digests.map_or(0, |digests| digests.evict_and_count_evicted(used_until_offset, commit_number))
     }
 
     /// Returns the memory that the ids use, in bytes.

@@ -1,9 +1,9 @@
 //! A set of ids of one kind, in segments that may leave memory one by one.
 
-use store::{IdSegmentStart, IdSegmentWrite};
+use store::{IdSegmentStart, IdChunkWrite};
 
 use super::segment::Segment;
-use super::segment_id::SegmentId;
+use super::id_in_segment::IdInSegment;
 
 /// A segment that grows at its end is ended at this many ids: the part of a set that new ids need
 /// stays small.
@@ -23,7 +23,7 @@ pub(crate) struct MissingSegment {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResidentSegment {
     /// The offset of the record that used it last.
-    pub(crate) used_at: u64,
+    pub(crate) used_at_offset: u64,
     pub(crate) resident_bytes: usize,
     /// Whether it has ids that are not committed yet, so that it cannot leave memory now.
     pub(crate) waits_for_commit: bool,
@@ -42,7 +42,7 @@ pub(crate) struct SegmentedSet<I> {
     changed: Vec<I>,
 }
 
-impl<I: SegmentId> SegmentedSet<I> {
+impl<I: IdInSegment> SegmentedSet<I> {
     pub(crate) const fn new() -> Self {
         Self {
             last: Segment::new(I::MIN),
@@ -63,38 +63,38 @@ impl<I: SegmentId> SegmentedSet<I> {
         }
     }
 
-    /// Inserts an id. Returns `false` if it was inserted before. `used_at` is the offset of the
+    /// Inserts an id. Returns `false` if it was inserted before. `used_at_offset` is that of the
     /// record.
     ///
     /// # Errors
     /// [`MissingSegment`] if its segment is not in memory.
     #[inline]
-    pub(crate) fn insert(&mut self, id: I, used_at: u64) -> Result<bool, MissingSegment> {
+    pub(crate) fn insert(&mut self, id: I, used_at_offset: u64) -> Result<bool, MissingSegment> {
         if id >= self.last.start
             && let Some(content) = &mut self.last.content
             && content.is_beyond_greatest(id)
             && content.id_count() < MAX_APPENDED_IDS
         {
-            self.last.used_at = used_at;
-            content.push(id);
+            self.last.used_at_offset = used_at_offset;
+            content.push_greatest(id);
             return Ok(true);
         }
-        self.insert_anywhere(id, used_at)
+        self.insert_anywhere(id, used_at_offset)
     }
 
-    fn insert_anywhere(&mut self, id: I, used_at: u64) -> Result<bool, MissingSegment> {
+    fn insert_anywhere(&mut self, id: I, used_at_offset: u64) -> Result<bool, MissingSegment> {
         let index = self.index_of(id);
         let is_last = index == self.others.len();
         let segment = self.segment_mut(index);
         let Some(content) = &mut segment.content else {
             return Err(MissingSegment {
                 start: segment.start.as_start(),
-                stored_bytes: segment.stored_bytes(),
+                stored_bytes: segment.chunk_bytes(),
             });
         };
-        segment.used_at = used_at;
+        segment.used_at_offset = used_at_offset;
         if is_last && content.is_beyond_greatest(id) {
-            self.begin_segment(id, used_at);
+            self.begin_segment(id, used_at_offset);
             return Ok(true);
         }
         if !content.insert(id) {
@@ -109,14 +109,14 @@ impl<I: SegmentId> SegmentedSet<I> {
     }
 
     /// Begins a segment with an id that is greater than all others.
-    fn begin_segment(&mut self, id: I, used_at: u64) {
+    fn begin_segment(&mut self, id: I, used_at_offset: u64) {
         let mut begun = Segment::new(id);
-        begun.used_at = used_at;
+        begun.used_at_offset = used_at_offset;
         if let Some(content) = &mut begun.content {
-            content.push(id);
+            content.push_greatest(id);
         }
         let mut ended = std::mem::replace(&mut self.last, begun);
-        ended.seal();
+        ended.shrink_and_mark_for_rewrite();
         self.others.push(ended);
         self.record_change(self.others.len() - 1);
     }
@@ -170,25 +170,25 @@ impl<I: SegmentId> SegmentedSet<I> {
         let segment = self.segment(self.index_of(id));
         segment.content.is_none().then(|| MissingSegment {
             start: segment.start.as_start(),
-            stored_bytes: segment.stored_bytes(),
+            stored_bytes: segment.chunk_bytes(),
         })
     }
 
     /// Returns whether an id was inserted. Its segment has to be in memory.
-    pub(crate) fn contains(&mut self, id: I, used_at: u64) -> bool {
+    pub(crate) fn contains(&mut self, id: I, used_at_offset: u64) -> bool {
         let index = self.index_of(id);
         let segment = self.segment_mut(index);
-        segment.used_at = used_at;
+        segment.used_at_offset = used_at_offset;
         let content = segment.content.as_ref();
         content.expect("it was requested before").contains(id)
     }
 
     /// Puts the stored ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_loaded(&mut self, start: I, ids: Vec<I>, chunk_count: u32, used_at: u64) {
+    pub(crate) fn accept_loaded(&mut self, start: I, ids: Vec<I>, chunk_count: u32, used_at_offset: u64) {
         let index = self.index_of(start);
         let segment = self.segment_mut(index);
         if segment.start == start {
-            segment.accept_loaded(ids, chunk_count, used_at);
+            segment.accept_loaded(ids, chunk_count, used_at_offset);
         }
     }
 
@@ -202,17 +202,18 @@ impl<I: SegmentId> SegmentedSet<I> {
     }
 
     /// Takes the changes since the last call: the segments to remove first, and the chunks to
-    /// write. They are committed by the commit of `generation`.
+    /// write. They are committed by the commit `commit_number`.
     pub(crate) fn take_change(
         &mut self,
-        generation: u64,
+        commit_number: u64,
         removed: &mut Vec<IdSegmentStart>,
-        written: &mut Vec<IdSegmentWrite>,
+        written: &mut Vec<IdChunkWrite>,
     ) {
         let mut take = |segment: &mut Segment<I>| {
-            if let Some((is_removed, write)) = segment.take_change(generation) {
-                removed.extend(is_removed.then_some(write.start));
-                written.push(write);
+            if let Some(change) = segment.take_change(commit_number) {
+                let start = change.write.start;
+                removed.extend(change.removes_chunks.then_some(start));
+                written.push(change.write);
             }
         };
         for start in std::mem::take(&mut self.changed) {
@@ -222,19 +223,20 @@ impl<I: SegmentId> SegmentedSet<I> {
         take(&mut self.last);
     }
 
-    /// Returns the starts of the stored segments.
-    pub(crate) fn stored_starts(&self) -> impl Iterator<Item = IdSegmentStart> + '_ {
-        let stored = self.segments().filter(|segment| segment.is_stored());
-        stored.map(|segment| segment.start.as_start())
+    /// Returns the starts of the segments of which chunks are stored, or part of a change that was
+    /// taken.
+    pub(crate) fn starts_with_chunks(&self) -> impl Iterator<Item = IdSegmentStart> + '_ {
+        let with_chunks = self.segments().filter(|segment| segment.has_chunks());
+        with_chunks.map(|segment| segment.start.as_start())
     }
 
     /// Returns the segments that may leave memory now or after a commit.
-    pub(crate) fn resident(&self, generation: u64) -> impl Iterator<Item = ResidentSegment> + '_ {
+    pub(crate) fn resident(&self, commit_number: u64) -> impl Iterator<Item = ResidentSegment> + '_ {
         self.segments().filter_map(move |segment| {
-            let waits_for_commit = segment.waits_for_commit(generation);
-            let is_listed = waits_for_commit || segment.is_evictable(generation);
+            let waits_for_commit = segment.waits_for_commit(commit_number);
+            let is_listed = waits_for_commit || segment.is_evictable(commit_number);
             is_listed.then(|| ResidentSegment {
-                used_at: segment.used_at,
+                used_at_offset: segment.used_at_offset,
                 resident_bytes: segment.resident_bytes(),
                 waits_for_commit,
             })
@@ -243,10 +245,10 @@ impl<I: SegmentId> SegmentedSet<I> {
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict(&mut self, used_until: u64, generation: u64) -> u64 {
+    pub(crate) fn evict_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
         let mut evicted = 0;
         for segment in self.others.iter_mut().chain([&mut self.last]) {
-            if segment.used_at <= used_until && segment.is_evictable(generation) {
+            if segment.used_at_offset <= used_until_offset && segment.is_evictable(commit_number) {
                 segment.content = None;
                 evicted += 1;
             }
@@ -262,7 +264,7 @@ impl<I: SegmentId> SegmentedSet<I> {
     }
 }
 
-impl<I: SegmentId> Default for SegmentedSet<I> {
+impl<I: IdInSegment> Default for SegmentedSet<I> {
     fn default() -> Self {
         Self::new()
     }

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn empty_row() -> IdSetRow {
-    IdSetRow {
+fn empty_row() -> StoredIdSet {
+    StoredIdSet {
         ranges: Vec::new(),
         segments: Vec::new(),
         last_append_ns: 0,
@@ -52,7 +52,7 @@ proptest! {
                 apply_writes(&mut stored, set.take_change(0));
                 let ranges: Vec<_> = stored.clone().into_iter().collect();
                 prop_assert_eq!(&ranges, &as_ranges(&model));
-                set = IdSet::from_ranges(&IdSetRow { ranges, ..empty_row() }, 0);
+                set = IdSet::from_ranges(&StoredIdSet { ranges, ..empty_row() }, 0);
             }
         }
         apply_writes(&mut stored, set.take_change(0));

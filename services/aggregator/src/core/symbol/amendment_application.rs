@@ -4,14 +4,14 @@ use market::{
     Amendment, Instrument, Interval, MINUTE_NS, RejectReason, Trade, TradeIdRef, VenueSettings,
     Window,
 };
-use schemas::{LeftOut, Repair};
+use schemas::{LeftOutNotice, Repair};
 use store::PendingAmendmentRow;
 
 use super::id_set_keys::{amendment_id_set_key, trade_id_set_key};
 use super::pending_amendments::PendingAmendments;
 use super::symbol_bars::SymbolBars;
 use super::symbol_ids::SymbolIdSets;
-use super::window_range::windows_between;
+use super::window_range::windows_overlapping;
 use crate::core::admission::Admission;
 use crate::core::applied_at::AppliedAt;
 use crate::core::loading::LoadRequest;
@@ -72,7 +72,7 @@ impl AmendmentApplication<'_> {
                 self.pending_amendments.add(PendingAmendmentRow {
                     key: trade_id_set_key(self.instrument, &target),
                     id: target.id.to_trade_id(),
-                    append_time_ns: at.append_time_ns(),
+                    append_time_ns: at.greatest_append_time_ns(),
                 });
             }
             _ => self.bars.mark_minute_dirty(trade.time_ns, 1, false, at),
@@ -84,7 +84,7 @@ impl AmendmentApplication<'_> {
     pub(crate) fn mark_minutes_for_repair(&mut self, repair: Repair) -> Admission {
         let at = self.at;
         self.bars.merge_accumulator_into_bars(at);
-        let hours = windows_between(Interval::H1, repair.start_ns, repair.end_ns);
+        let hours = windows_overlapping(Interval::H1, repair.start_ns, repair.end_ns);
         let mut requests = Vec::new();
         for hour in hours.clone() {
             requests.extend(self.mark_bar_used_or_request(hour));
@@ -97,7 +97,7 @@ impl AmendmentApplication<'_> {
                 return Admission::Rejected(RejectReason::BeyondHorizon);
             }
         }
-        for minute in windows_between(Interval::M1, repair.start_ns, repair.end_ns) {
+        for minute in windows_overlapping(Interval::M1, repair.start_ns, repair.end_ns) {
             self.bars
                 .mark_minute_dirty(minute.start_ns, 0, repair.force, at);
         }
@@ -107,7 +107,7 @@ impl AmendmentApplication<'_> {
     /// Marks the minute of a record that is left out to be refolded; a minute without a bar gets
     /// one, so that clients hear of it. If that record is a refold, the minute keeps its bar and
     /// cannot be proved any more.
-    pub(crate) fn apply_left_out(&mut self, left_out: LeftOut) -> Admission {
+    pub(crate) fn apply_left_out_notice(&mut self, left_out: LeftOutNotice) -> Admission {
         let start_ns = left_out.start_ns;
         if !left_out.is_refold {
             let minute = Interval::M1.window_containing(start_ns);
@@ -144,7 +144,7 @@ impl AmendmentApplication<'_> {
             return;
         };
         let key = trade_id_set_key(self.instrument, &identity);
-        let (id, append_time_ns) = (identity.id.to_trade_id(), at.append_time_ns());
+        let (id, append_time_ns) = (identity.id.to_trade_id(), at.greatest_append_time_ns());
         if self
             .pending_amendments
             .remove_if_pending(key, id, append_time_ns)
@@ -156,8 +156,8 @@ impl AmendmentApplication<'_> {
 
     /// Returns the request for the bar of a window, if it has to be loaded before it is used.
     fn mark_bar_used_or_request(&mut self, window: Window) -> Option<LoadRequest> {
-        self.bars.touch(window, self.at);
-        let is_missing = self.bars.is_missing(window);
-        is_missing.then(|| LoadRequest::for_bar(self.instrument, window))
+        self.bars.mark_used_if_cached(window, self.at);
+        let must_be_loaded = self.bars.must_be_loaded(window);
+        must_be_loaded.then(|| LoadRequest::for_bar(self.instrument, window))
     }
 }

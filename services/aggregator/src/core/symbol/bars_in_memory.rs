@@ -6,9 +6,9 @@ use market::{Bar, BarRow, Instrument, Interval, Position, TieOrder, Window};
 use store::{StoredBar, SymbolRow};
 
 use super::changed_windows::{ChangedWindows, WindowChangeFlags};
-use super::window_range::windows_between;
+use super::window_range::windows_overlapping;
 use crate::core::applied_at::AppliedAt;
-use crate::core::minute_accumulator::MinuteBar;
+use crate::core::minute_accumulator::PartialMinuteBar;
 
 /// The bars of a symbol's windows that are in memory.
 ///
@@ -29,7 +29,7 @@ struct CachedWindow {
     /// Its bar, or `None` if the store has none either.
     row: Option<BarRow>,
     changes: WindowChangeFlags,
-    /// The generation in which it was last used.
+    /// The number of the commit that came next when it was last used.
     used: u64,
 }
 
@@ -65,7 +65,7 @@ impl BarsInMemory {
     }
 
     /// Returns the bars of a stored symbol, of which none is in memory yet.
-    pub(crate) fn restore(row: &SymbolRow) -> Self {
+    pub(crate) fn of_stored_symbol_without_bars(row: &SymbolRow) -> Self {
         Self {
             newest_minute_ns: row.newest_minute_ns,
             ..Self::new()
@@ -84,11 +84,11 @@ impl BarsInMemory {
         &mut self,
         window: Window,
         row: Option<BarRow>,
-        generation: u64,
+        commit_number: u64,
     ) {
         self.cached.entry(window).or_insert_with(|| CachedWindow {
             row,
-            used: generation,
+            used: commit_number,
             ..CachedWindow::default()
         });
     }
@@ -98,10 +98,10 @@ impl BarsInMemory {
         self.cached.contains_key(&window)
     }
 
-    /// Records that a window is used in a generation. Returns whether it is in memory.
-    pub(crate) fn touch_if_cached(&mut self, window: Window, generation: u64) -> bool {
+    /// Records that a window is used before a commit, if it is in memory. Returns whether it is.
+    pub(crate) fn mark_used_if_cached(&mut self, window: Window, commit_number: u64) -> bool {
         let entry = self.cached.get_mut(&window);
-        entry.map(|entry| entry.used = generation).is_some()
+        entry.map(|entry| entry.used = commit_number).is_some()
     }
 
     /// Returns when the first trade that a window counted was appended, if it is in memory and has
@@ -120,10 +120,10 @@ impl BarsInMemory {
     /// `closed_until_ns` are closed. Returns the least end of the windows that this opens.
     pub(crate) fn merge_minute_and_get_earliest_new_open_end(
         &mut self,
-        minute: &MinuteBar,
+        minute: &PartialMinuteBar,
         ties: TieOrder,
         closed_until_ns: i64,
-        generation: u64,
+        commit_number: u64,
     ) -> Option<i64> {
         let mut earliest_new_open_end_ns: Option<i64> = None;
         self.newest_minute_ns = self.newest_minute_ns.max(minute.start_ns);
@@ -131,7 +131,7 @@ impl BarsInMemory {
             let window = interval.window_containing(minute.start_ns);
             let closed = window.end_ns() <= closed_until_ns;
             let entry = self.cached.entry(window).or_default();
-            entry.used = generation;
+            entry.used = commit_number;
             let row = match &mut entry.row {
                 Some(row) => {
                     row.bar.merge(&minute.bar, ties);
@@ -168,7 +168,7 @@ impl BarsInMemory {
             let row = entry.row.as_mut().expect("an open window has a bar");
             row.closed = true;
             row.through = at.position();
-            entry.used = at.generation();
+            entry.used = at.commit_number();
             self.changed.add(window, &mut entry.changes);
         }
         next_close_ns
@@ -180,12 +180,12 @@ impl BarsInMemory {
         &mut self,
         minute_start_ns: i64,
         closed_until_ns: i64,
-        generation: u64,
+        commit_number: u64,
     ) -> Vec<Window> {
         let mut missing = Vec::new();
         let mut require = |window: Window| {
             let is_known =
-                self.touch_if_cached(window, generation) || window.end_ns() > closed_until_ns;
+                self.mark_used_if_cached(window, commit_number) || window.end_ns() > closed_until_ns;
             if !is_known && !missing.contains(&window) {
                 missing.push(window);
             }
@@ -195,7 +195,7 @@ impl BarsInMemory {
         for interval in Interval::ALL.into_iter().skip(1) {
             let parent = interval.window_containing(minute_start_ns);
             require(parent);
-            windows_between(child_interval, parent.start_ns, parent.end_ns())
+            windows_overlapping(child_interval, parent.start_ns, parent.end_ns())
                 .for_each(&mut require);
             child_interval = interval;
         }
@@ -222,19 +222,19 @@ impl BarsInMemory {
             };
             row.provable = false;
             row.through = at.position();
-            entry.used = at.generation();
+            entry.used = at.commit_number();
             self.changed.add(window, &mut entry.changes);
         }
     }
 
     /// Records that a record changed every open window, without another change.
-    pub(crate) fn renew_open_windows(&mut self, at: AppliedAt) {
+    pub(crate) fn set_through_of_open_bars(&mut self, at: AppliedAt) {
         for window in &self.open {
             let entry = self.cached.get_mut(window);
             let entry = entry.expect("an open window is in memory");
             let row = entry.row.as_mut().expect("an open window has a bar");
             row.through = at.position();
-            entry.used = at.generation();
+            entry.used = at.commit_number();
             self.changed.add(*window, &mut entry.changes);
         }
     }
@@ -286,7 +286,7 @@ impl BarsInMemory {
 
     /// Returns the sum of the bars of a window's children, or `None` if they have none.
     fn sum_children(&self, parent: Window, child_interval: Interval) -> Option<WindowReplacement> {
-        let children = windows_between(child_interval, parent.start_ns, parent.end_ns());
+        let children = windows_overlapping(child_interval, parent.start_ns, parent.end_ns());
         let mut rows = children.filter_map(|child| self.cached.get(&child)?.row.as_ref());
         let first = rows.next()?;
         let mut sum = WindowReplacement {
@@ -313,7 +313,7 @@ impl BarsInMemory {
         let WindowReplacement { mut bar, provable } = replacement;
         let entry = self.cached.entry(window).or_default();
         if let Some(row) = &entry.row {
-            bar.first_append_ns = bar.first_append_with_ns(&row.bar);
+            bar.first_append_ns = bar.merged_first_append_ns(&row.bar);
         }
         if bar.trades == 0 {
             bar = Bar::empty(window.start_ns, bar.admitted, bar.first_append_ns);
@@ -329,7 +329,7 @@ impl BarsInMemory {
         row.provable = provable;
         row.revision += if row.closed { amendments } else { 0 };
         row.through = at.position();
-        entry.used = at.generation();
+        entry.used = at.commit_number();
         self.changed.add(window, &mut entry.changes);
         let opens = is_new && window.end_ns() > closed_until_ns;
         if opens {
@@ -373,12 +373,12 @@ impl BarsInMemory {
         self.changed.unwritten_count()
     }
 
-    /// Drops the closed bars that are announced and stored and were not used since the generation
-    /// `before_generation`. Returns how many windows are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
+    /// Drops the closed bars that are announced and stored and were not used since the commit
+    /// `before_commit_number`. Returns how many windows are left.
+    pub(crate) fn evict_and_count_remaining(&mut self, before_commit_number: u64) -> usize {
         self.cached.retain(|_, entry| {
             let is_open = entry.row.as_ref().is_some_and(|row| !row.closed);
-            is_open || entry.changes.is_in_any_list() || entry.used >= before_generation
+            is_open || entry.changes.is_in_any_list() || entry.used >= before_commit_number
         });
         if self.cached.capacity() > 4 * self.cached.len().max(16) {
             self.cached.shrink_to_fit();

@@ -43,7 +43,7 @@ impl SymbolBars {
     pub(crate) fn restore(row: &SymbolRow, ties: TieOrder) -> Self {
         Self {
             clock: SymbolClock::restore(row),
-            windows: BarsInMemory::restore(row),
+            windows: BarsInMemory::of_stored_symbol_without_bars(row),
             ..Self::new(ties)
         }
     }
@@ -73,7 +73,7 @@ impl SymbolBars {
     /// Closes the windows without trades that time alone has closed, if the symbol is idle.
     #[inline]
     pub(crate) fn close_empty_windows_if_idle(&mut self, settings: &VenueSettings, at: AppliedAt) {
-        let append_time_ns = at.append_time_ns();
+        let append_time_ns = at.greatest_append_time_ns();
         if self.clock.is_idle(settings, append_time_ns) {
             self.clock.close_empty_windows(settings, append_time_ns);
         }
@@ -94,7 +94,7 @@ impl SymbolBars {
         self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
         for interval in Interval::ALL {
-            self.touch(interval.window_containing(next_time_ns), at);
+            self.mark_used_if_cached(interval.window_containing(next_time_ns), at);
         }
     }
 
@@ -103,14 +103,14 @@ impl SymbolBars {
         self.accumulator.begin_minute(time_ns);
     }
 
-    /// Records that a window is used.
-    pub(crate) fn touch(&mut self, window: Window, at: AppliedAt) {
-        self.windows.touch_if_cached(window, at.generation());
+    /// Records that a window is used, if it is in memory.
+    pub(crate) fn mark_used_if_cached(&mut self, window: Window, at: AppliedAt) {
+        self.windows.mark_used_if_cached(window, at.commit_number());
     }
 
     /// Returns whether the bar of a window has to be loaded before it is used: the window is closed
     /// and not in memory.
-    pub(crate) fn is_missing(&self, window: Window) -> bool {
+    pub(crate) fn must_be_loaded(&self, window: Window) -> bool {
         self.clock.is_closed(window.end_ns()) && !self.windows.contains(window)
     }
 
@@ -126,19 +126,19 @@ impl SymbolBars {
             let horizon_end_ns = self.horizon_end_ns(self.accumulator.start_ns(), at);
             self.accumulator.set_horizon_end(horizon_end_ns);
         }
-        self.accumulator.is_within_horizon(at.append_time_ns())
+        self.accumulator.is_within_horizon(at.greatest_append_time_ns())
     }
 
     /// Returns whether the record is within the horizon of the hour that contains a time.
     pub(crate) fn is_hour_within_horizon(&self, time_ns: i64, at: AppliedAt) -> bool {
-        at.append_time_ns() <= self.horizon_end_ns(time_ns, at)
+        at.greatest_append_time_ns() <= self.horizon_end_ns(time_ns, at)
     }
 
     /// Returns until when the hour of a time can change: six days from the append of its first
     /// trade.
     fn horizon_end_ns(&self, time_ns: i64, at: AppliedAt) -> i64 {
         let first_append_ns = self.first_append_of_hour_ns(time_ns);
-        let first_append_ns = first_append_ns.unwrap_or(at.append_time_ns());
+        let first_append_ns = first_append_ns.unwrap_or(at.greatest_append_time_ns());
         first_append_ns.saturating_add(HORIZON_NS)
     }
 
@@ -155,7 +155,7 @@ impl SymbolBars {
         if self.accumulator.is_empty() {
             self.record_shortest_open_window();
         }
-        let (offset, append_time_ns) = (at.position().offset, at.append_time_ns());
+        let (offset, append_time_ns) = (at.position().offset, at.greatest_append_time_ns());
         if !self
             .accumulator
             .add_if_scales_fit(trade, offset, append_time_ns)
@@ -188,7 +188,7 @@ impl SymbolBars {
         settings: &VenueSettings,
         at: AppliedAt,
     ) {
-        let append_time_ns = at.append_time_ns();
+        let append_time_ns = at.greatest_append_time_ns();
         let closed_ns =
             self.clock
                 .move_watermark_and_find_close_target(time_ns, settings, append_time_ns);
@@ -197,7 +197,7 @@ impl SymbolBars {
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
     pub(crate) fn close_due_windows(&mut self, settings: &VenueSettings, at: AppliedAt) {
-        let closed_ns = self.clock.close_target_ns(settings, at.append_time_ns());
+        let closed_ns = self.clock.close_target_ns(settings, at.greatest_append_time_ns());
         self.close_until(closed_ns, at);
     }
 
@@ -216,9 +216,10 @@ impl SymbolBars {
         }
     }
 
-    /// Makes sure that new settings do not reopen windows that earlier settings have closed.
-    pub(crate) const fn keep_windows_closed(&mut self) {
-        self.clock.keep_windows_closed();
+    /// Marks the row of the symbol as changed, so that it is stored: new settings must not reopen
+    /// windows that earlier settings have closed.
+    pub(crate) const fn mark_row_changed(&mut self) {
+        self.clock.mark_row_changed();
     }
 
     /// Merges the trades in the accumulator into the bars of every interval.
@@ -233,7 +234,7 @@ impl SymbolBars {
             &minute,
             self.ties,
             closed_until_ns,
-            at.generation(),
+            at.commit_number(),
         );
         if let Some(end_ns) = opened {
             self.clock.add_open_window(end_ns);
@@ -270,11 +271,11 @@ impl SymbolBars {
     pub(crate) fn windows_missing_for_refold(
         &mut self,
         refold: &RefoldResult,
-        generation: u64,
+        commit_number: u64,
     ) -> Vec<Window> {
         let closed_until_ns = self.clock.closed_until_ns();
         self.windows
-            .windows_missing_for_refold(refold.start_ns, closed_until_ns, generation)
+            .windows_missing_for_refold(refold.start_ns, closed_until_ns, commit_number)
     }
 
     /// Replaces a dirty minute by the bar of a refold and the trades that came later, and the
@@ -294,7 +295,7 @@ impl SymbolBars {
         }
         if bar.admitted == 0 {
             // Retention of a minute without ticks counts from its refold.
-            bar.first_append_ns = bar.first_append_ns.min(at.append_time_ns());
+            bar.first_append_ns = bar.first_append_ns.min(at.greatest_append_time_ns());
         }
         if bar.admitted != counted.unwrap_or(0) && !mark.force {
             self.windows.mark_unprovable(window.start_ns, at);
@@ -322,7 +323,7 @@ impl SymbolBars {
 
     /// Leaves out a refold whose result cannot be stored. Returns whether its minute was dirty with
     /// the same mark.
-    pub(crate) fn leave_out_refold(&mut self, refold: &RefoldResult) -> bool {
+    pub(crate) fn clear_mark_of_left_out_refold(&mut self, refold: &RefoldResult) -> bool {
         let is_dirty = self.dirty.matches_mark(refold);
         if is_dirty {
             self.dirty.take_mark(refold.start_ns);
@@ -338,9 +339,9 @@ impl SymbolBars {
     }
 
     /// Records that this record changed every open window, without another change.
-    pub(crate) fn renew_open_windows(&mut self, at: AppliedAt) {
+    pub(crate) fn set_through_of_open_bars(&mut self, at: AppliedAt) {
         self.merge_accumulator_into_bars(at);
-        self.windows.renew_open_windows(at);
+        self.windows.set_through_of_open_bars(at);
     }
 
     /// Returns whether any dirty minute has no refold requested.
@@ -364,10 +365,10 @@ impl SymbolBars {
     }
 
     /// Puts a loaded bar into memory, unless the window is there already.
-    pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, generation: u64) {
+    pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, commit_number: u64) {
         let row = row.map(|row| *row);
         self.windows
-            .insert_loaded_if_absent(window, row, generation);
+            .insert_loaded_if_absent(window, row, commit_number);
     }
 
     /// Returns the start of the newest minute that has traded.
@@ -404,15 +405,15 @@ impl SymbolBars {
         self.windows.unwritten_row_count() + usize::from(self.clock.is_changed())
     }
 
-    /// Drops the bars that are stored, closed, and were not used since the generation
-    /// `before_generation`. Returns how many are left.
+    /// Drops the bars that are stored, closed, and were not used since the commit
+    /// `before_commit_number`. Returns how many are left.
     pub(crate) fn evict_and_count_remaining(
         &mut self,
-        before_generation: u64,
+        before_commit_number: u64,
         at: AppliedAt,
     ) -> usize {
         self.merge_accumulator_into_bars(at);
         self.accumulator.end_minute();
-        self.windows.evict_and_count_remaining(before_generation)
+        self.windows.evict_and_count_remaining(before_commit_number)
     }
 }

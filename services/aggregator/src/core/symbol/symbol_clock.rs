@@ -147,7 +147,7 @@ impl SymbolClock {
 
     /// Marks the row as changed although no trade came, so that it is stored: new settings must not
     /// reopen a closed window.
-    pub(crate) const fn keep_windows_closed(&mut self) {
+    pub(crate) const fn mark_row_changed(&mut self) {
         self.is_changed = true;
     }
 

@@ -3,7 +3,7 @@
 use market::{
     IdScheme, IdScope, Instrument, Trade, TradeId, TradeIdRef, TradeIdentity, VenueSettings,
 };
-use store::{IdSegmentKey, IdSegmentRow, IdSetChange, IdSetKey, IdSetRow};
+use store::{IdSegmentKey, StoredIdSegment, IdSetChange, IdSetKey, StoredIdSet};
 
 use super::id_set_keys::{IdentityScope, trade_id_set_key};
 use crate::core::applied_at::AppliedAt;
@@ -63,10 +63,10 @@ impl SymbolIdSets {
     }
 
     /// Puts the ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_segment(&mut self, key: &IdSegmentKey, row: IdSegmentRow, used_at: u64) {
+    pub(crate) fn accept_segment(&mut self, key: &IdSegmentKey, stored: StoredIdSegment, used_at_offset: u64) {
         let mut sets = self.current.iter_mut().chain(&mut self.others);
         if let Some((_, set)) = sets.find(|(known, _)| *known == key.set) {
-            set.accept_segment(key.start, row, used_at);
+            set.accept_segment(key.start, stored, used_at_offset);
         }
     }
 
@@ -76,14 +76,14 @@ impl SymbolIdSets {
     }
 
     /// Puts a loaded set into memory, unless it is there already.
-    pub(crate) fn accept_loaded(&mut self, request: IdSetRequest, row: &IdSetRow, generation: u64) {
+    pub(crate) fn accept_loaded(&mut self, request: IdSetRequest, stored: &StoredIdSet, commit_number: u64) {
         if self.is_loaded(&request.key) {
             return;
         }
         let set = if request.ranged {
-            IdSet::from_ranges(row, generation)
+            IdSet::from_ranges(stored, commit_number)
         } else {
-            IdSet::from_segments(row, generation)
+            IdSet::from_segments(stored, commit_number)
         };
         self.others.push((request.key, set));
     }
@@ -99,7 +99,7 @@ impl SymbolIdSets {
         settings: &VenueSettings,
         at: AppliedAt,
     ) -> Result<bool, LoadRequest> {
-        let inserted = match self.is_number_of_current_set(trade, settings) {
+        let inserted = match self.number_if_in_current_set(trade, settings) {
             Some(number) => self.insert_into_current(TradeIdRef::Number(number), at),
             None => {
                 let Some(identity) = settings.trade_identity(trade) else {
@@ -121,7 +121,7 @@ impl SymbolIdSets {
     /// path of the most common cases: numbers that are unique within the symbol, of which all
     /// contiguous ones belong to one set, and the others to that of their event-time hour.
     #[inline]
-    fn is_number_of_current_set(&self, trade: &Trade, settings: &VenueSettings) -> Option<u64> {
+    fn number_if_in_current_set(&self, trade: &Trade, settings: &VenueSettings) -> Option<u64> {
         let is_of_current = match (settings.scheme, settings.scope) {
             (IdScheme::Contiguous, IdScope::Symbol) => true,
             (IdScheme::Unique, IdScope::Symbol | IdScope::Day) => {
@@ -145,7 +145,7 @@ impl SymbolIdSets {
         at: AppliedAt,
     ) -> Result<bool, MissingSegment> {
         let (_, set) = self.current.as_mut().expect("it was made current");
-        if self.current_scope.has_bucket() && set.is_beyond_horizon(at.append_time_ns()) {
+        if self.current_scope.has_bucket() && set.is_beyond_horizon(at.greatest_append_time_ns()) {
             set.clear();
         }
         set.insert(id, &self.digest_key, at)
@@ -173,8 +173,8 @@ impl SymbolIdSets {
         let key = trade_id_set_key(&self.instrument, identity);
         let digest_key = self.digest_key;
         let set = self.loaded_set(&key);
-        set.mark_used(at.generation());
-        let is_expired = identity.bucket_ns.is_some() && set.is_beyond_horizon(at.append_time_ns());
+        set.mark_used(at.commit_number());
+        let is_expired = identity.bucket_ns.is_some() && set.is_beyond_horizon(at.greatest_append_time_ns());
         !is_expired && set.contains(identity.id, &digest_key, at)
     }
 
@@ -199,12 +199,12 @@ impl SymbolIdSets {
         &mut found.expect("it was requested before").1
     }
 
-    /// Takes the ids inserted since the last call. They are committed by the commit of
-    /// `generation`.
-    pub(crate) fn take_changes(&mut self, generation: u64, changes: &mut Vec<IdSetChange>) {
+    /// Takes the ids inserted since the last call. They are committed by the commit
+    /// `commit_number`.
+    pub(crate) fn take_changes(&mut self, commit_number: u64, changes: &mut Vec<IdSetChange>) {
         for (key, set) in self.current.iter_mut().chain(&mut self.others) {
             let last_append_ns = set.last_append_ns();
-            changes.extend(set.take_change(generation).map(|writes| IdSetChange {
+            changes.extend(set.take_change(commit_number).map(|writes| IdSetChange {
                 key: key.clone(),
                 last_append_ns,
                 writes,
@@ -218,31 +218,31 @@ impl SymbolIdSets {
         sets.map(|(_, set)| set.unwritten_row_count()).sum()
     }
 
-    /// Drops the sets that are stored and were not used since the generation `before_generation`.
+    /// Drops the sets that are stored and were not used since the commit `before_commit_number`.
     /// Returns how many are left.
-    pub(crate) fn evict_and_count_remaining(&mut self, before_generation: u64) -> usize {
+    pub(crate) fn evict_and_count_remaining(&mut self, before_commit_number: u64) -> usize {
         self.others.extend(self.current.take());
         self.others
-            .retain(|(_, set)| set.must_stay_in_memory(before_generation));
+            .retain(|(_, set)| set.must_stay_in_memory(before_commit_number));
         self.others.len()
     }
 
     /// Adds the segments that may leave memory now or after a commit to `segments`.
     pub(crate) fn add_resident_segments(
         &self,
-        generation: u64,
+        commit_number: u64,
         segments: &mut Vec<ResidentSegment>,
     ) {
         for (_, set) in self.current.iter().chain(&self.others) {
-            set.add_resident_segments(generation, segments);
+            set.add_resident_segments(commit_number, segments);
         }
     }
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_segments(&mut self, used_until: u64, generation: u64) -> u64 {
+    pub(crate) fn evict_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
         let sets = self.current.iter_mut().chain(&mut self.others);
-        sets.map(|(_, set)| set.evict_segments(used_until, generation))
+        sets.map(|(_, set)| set.evict_segments_and_count_evicted(used_until_offset, commit_number))
             .sum()
     }
 

@@ -3,7 +3,7 @@
 use market::{Interval, Window};
 
 /// Returns the windows of an interval that overlap `[start_ns, end_ns)`.
-pub(crate) fn windows_between(
+pub(crate) fn windows_overlapping(
     interval: Interval,
     start_ns: i64,
     end_ns: i64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{IdSegmentRow, IdSetKey, IdSetWrites, SegmentIds};
+use store::{StoredIdSegment, IdSetKey, IdSetWrites, SegmentIds};
 
 use super::*;
 
@@ -33,7 +33,7 @@ fn answer_loads(core: &mut FoldCore, stored: &StoredIds) -> usize {
     let mut segments = 0;
     let load = |request: &LoadRequest| match request.clone() {
         LoadRequest::Bar(key) => LoadedData::Bar(key, None),
-        LoadRequest::IdSet(request) => LoadedData::IdSet(request, IdSetRow::default()),
+        LoadRequest::IdSet(request) => LoadedData::IdSet(request, StoredIdSet::default()),
         LoadRequest::IdSegment(request) => {
             segments += 1;
             let mut ids = stored[&request.key.set].clone();
@@ -41,7 +41,7 @@ fn answer_loads(core: &mut FoldCore, stored: &StoredIds) -> usize {
             let ids = SegmentIds::Numbers(ids);
             LoadedData::IdSegment(
                 request.key,
-                IdSegmentRow {
+                StoredIdSegment {
                     ids,
                     chunk_count: 1,
                 },

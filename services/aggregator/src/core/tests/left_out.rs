@@ -1,6 +1,6 @@
 //! Records that are left out because the store refuses what they change.
 
-use schemas::LeftOut;
+use schemas::LeftOutNotice;
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn left_out(offset: u64) -> RecordToLeaveOut {
 
 fn left_out_record(offset: u64, is_refold: bool) -> Record {
     let start_ns = Interval::M1.window_containing(START_NS).start_ns;
-    let left_out = LeftOut {
+    let left_out = LeftOutNotice {
         start_ns,
         is_refold,
     };
@@ -24,9 +24,9 @@ fn left_out_record(offset: u64, is_refold: bool) -> Record {
 }
 
 #[test]
-fn what_follows_a_trade_that_is_left_out_renews_open_windows_and_marks_its_minute() {
+fn the_notice_of_a_left_out_trade_announces_open_bars_anew_and_marks_its_minute() {
     let mut core = empty_core();
-    core.leave_out(left_out(2));
+    core.set_record_to_leave_out(left_out(2));
     let records = [
         venue_record(),
         trade_record(1, "v:A", START_NS + 2 * MINUTE_NS, 5),
@@ -45,7 +45,7 @@ fn what_follows_a_trade_that_is_left_out_renews_open_windows_and_marks_its_minut
 #[test]
 fn a_record_that_is_left_out_becomes_a_dead_letter_and_counts_for_nothing() {
     let mut core = empty_core();
-    core.leave_out(left_out(1));
+    core.set_record_to_leave_out(left_out(1));
     let records = [
         venue_record(),
         trade_record(1, "v:A", START_NS, 5),
@@ -68,7 +68,7 @@ fn a_record_that_is_left_out_becomes_a_dead_letter_and_counts_for_nothing() {
 #[test]
 fn a_refold_that_is_left_out_ends_its_mark_and_keeps_the_bar() {
     let mut core = empty_core();
-    core.leave_out(left_out(4));
+    core.set_record_to_leave_out(left_out(4));
     let records = [
         venue_record(),
         trade_record(1, "v:A", START_NS, 5),

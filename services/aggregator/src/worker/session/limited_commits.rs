@@ -68,8 +68,8 @@ impl<B: Backend> WorkerSession<'_, B> {
     }
 
     /// Checks whether the store would commit the one record that was just folded.
-    pub(super) async fn check_limited_commit(&mut self) -> Result<SessionEnd, WorkerError> {
-        let checked = self.committer.check_commit_unless_stopped(&mut self.core);
+    pub(super) async fn dry_run_limited_commit(&mut self) -> Result<SessionEnd, WorkerError> {
+        let checked = self.committer.dry_run_commit_unless_stopped(&mut self.core);
         let end = checked.await?;
         Ok(match end {
             SessionEnd::DataRefused(refused) => SessionEnd::DataRefused(RefusedCommit {

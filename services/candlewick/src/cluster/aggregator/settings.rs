@@ -5,7 +5,7 @@ use clap::Args;
 use connect::{
     ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, RedisArgs, show_defaults_in_help,
 };
-use host::{ConfigErrors, ConfigReader};
+use host::{ConfigErrors, ErrorCollectingConfigReader};
 use store::RedisConfig;
 
 use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
@@ -17,7 +17,7 @@ const DEFAULT_PORT: u16 = 8081;
 /// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
 #[command(mut_args = show_defaults_in_help(|reader| {
-    Self::default().read_from(reader);
+    Self::default().read_and_collect_errors(reader);
 }))]
 pub(crate) struct AggregatorArgs {
     #[command(flatten)]
@@ -50,16 +50,16 @@ impl AggregatorArgs {
     /// Reads every layer; all errors are found at once.
     pub(super) fn read(self) -> Result<(ProcessSettings, AggregatorSettings), ConfigErrors> {
         let mut reader = self.servers.process.load_config()?;
-        let (process, settings) = self.read_from(&mut reader);
+        let (process, settings) = self.read_and_collect_errors(&mut reader);
         Ok((process, reader.finish_with(settings)?))
     }
 
     /// Reads the settings, but does not check the file for unknown keys.
-    pub(crate) fn read_from(
+    pub(crate) fn read_and_collect_errors(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
     ) -> (ProcessSettings, Option<AggregatorSettings>) {
-        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let (process, servers) = self.servers.read_and_collect_errors(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
         let redis = self.redis.read_optional(reader);
         let id_memory_bytes = reader.read_or(

@@ -2,12 +2,12 @@
 
 use clap::Args;
 use connect::{ProcessSettings, RedisArgs, ignore_server_sections_except, show_defaults_in_help};
-use host::{ConfigErrors, ConfigReader};
-use ingest::NameLimits;
+use host::{ConfigErrors, ErrorCollectingConfigReader};
+use ingest::VenueAndSymbolLimits;
 use store::RedisConfig;
 
 use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
-use crate::roles::NameLimitArgs;
+use crate::roles::VenueAndSymbolLimitArgs;
 
 const DEFAULT_PORT: u16 = 8080;
 
@@ -15,7 +15,7 @@ const DEFAULT_PORT: u16 = 8080;
 /// key of the file, `url` in `[timescaledb]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
 #[command(mut_args = show_defaults_in_help(|reader| {
-    Self::default().read_from(reader);
+    Self::default().read_and_collect_errors(reader);
 }))]
 pub(crate) struct ApiArgs {
     #[command(flatten)]
@@ -23,7 +23,7 @@ pub(crate) struct ApiArgs {
     #[command(flatten)]
     redis: RedisArgs,
     #[command(flatten)]
-    limits: NameLimitArgs,
+    limits: VenueAndSymbolLimitArgs,
 }
 
 /// What a pod is configured with.
@@ -31,7 +31,7 @@ pub(crate) struct ApiArgs {
 pub(crate) struct ApiSettings {
     pub(super) servers: ServerConnectionSettings,
     pub(super) redis: Option<RedisConfig>,
-    pub(super) limits: NameLimits,
+    pub(super) limits: VenueAndSymbolLimits,
 }
 
 impl ApiArgs {
@@ -42,16 +42,16 @@ impl ApiArgs {
             &mut reader,
             &["kafka", "timescaledb", "clickhouse", "redis", "breaker"],
         );
-        let (process, settings) = self.read_from(&mut reader);
+        let (process, settings) = self.read_and_collect_errors(&mut reader);
         Ok((process, reader.finish_with(settings)?))
     }
 
     /// Reads the settings, but does not check the file for unknown keys.
-    pub(crate) fn read_from(
+    pub(crate) fn read_and_collect_errors(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
     ) -> (ProcessSettings, Option<ApiSettings>) {
-        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let (process, servers) = self.servers.read_and_collect_errors(reader, DEFAULT_PORT);
         let redis = self.redis.read_optional(reader);
         let limits = self.limits.read(reader);
         let settings = servers.map(|servers| ApiSettings {

@@ -5,7 +5,7 @@ use connect::{
     ConsumerGroupArgs, ConsumerGroupSettings, ProcessSettings, ignore_server_sections_except,
     show_defaults_in_help,
 };
-use host::{ConfigErrors, ConfigReader};
+use host::{ConfigErrors, ErrorCollectingConfigReader};
 
 use crate::cluster::settings::{CommonRoleArgs, ServerConnectionSettings};
 
@@ -16,7 +16,7 @@ const DEFAULT_PORT: u16 = 8082;
 /// key of the file, `url` in `[clickhouse]`. Flags win over variables, variables over the file.
 #[derive(Debug, Default, Args)]
 #[command(mut_args = show_defaults_in_help(|reader| {
-    Self::default().read_from(reader);
+    Self::default().read_and_collect_errors(reader);
 }))]
 pub(crate) struct ArchiverArgs {
     #[command(flatten)]
@@ -40,16 +40,16 @@ impl ArchiverArgs {
             &mut reader,
             &["kafka", "timescaledb", "clickhouse", "breaker"],
         );
-        let (process, settings) = self.read_from(&mut reader);
+        let (process, settings) = self.read_and_collect_errors(&mut reader);
         Ok((process, reader.finish_with(settings)?))
     }
 
     /// Reads the settings, but does not check the file for unknown keys.
-    pub(crate) fn read_from(
+    pub(crate) fn read_and_collect_errors(
         self,
-        reader: &mut ConfigReader,
+        reader: &mut ErrorCollectingConfigReader,
     ) -> (ProcessSettings, Option<ArchiverSettings>) {
-        let (process, servers) = self.servers.read(reader, DEFAULT_PORT);
+        let (process, servers) = self.servers.read_and_collect_errors(reader, DEFAULT_PORT);
         let group = self.group.read(reader, DEFAULT_GROUP);
         let settings = servers.map(|servers| ArchiverSettings { servers, group });
         (process, settings)

@@ -120,7 +120,7 @@ impl LiveClient {
 
     /// Returns the next message if it arrives within a few milliseconds.
     fn poll_message(&mut self) -> Option<Value> {
-        let message = self.socket.next_frame_message();
+        let message = self.socket.next_message_unless_ping_or_pong();
         let polled = async { clock::timeout(&SystemClock, POLL_TIMEOUT, message).await };
         let message = self.runtime.block_on(polled).ok()?;
         message.unwrap_or_else(|error| panic!("the stream failed: {error}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::Secret;
 
-fn reader_with(environment: &[(&str, &str)], file: &str) -> ConfigReader {
+fn reader_with(environment: &[(&str, &str)], file: &str) -> ErrorCollectingConfigReader {
     let environment = environment
         .iter()
         .map(|(name, text)| ((*name).into(), (*text).into()));
@@ -13,10 +13,10 @@ fn reader_with(environment: &[(&str, &str)], file: &str) -> ConfigReader {
         path: "candlewick.toml".into(),
         table: file.parse().unwrap(),
     };
-    ConfigReader {
+    ErrorCollectingConfigReader {
         environment: environment.collect(),
         file: Some(file),
-        ..ConfigReader::default()
+        ..ErrorCollectingConfigReader::default()
     }
 }
 
@@ -135,21 +135,21 @@ fn a_file_that_is_absent_or_not_toml_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("candlewick.toml");
     assert!(
-        ConfigReader::load(Some(&path))
+        ErrorCollectingConfigReader::load(Some(&path))
             .unwrap_err()
             .to_string()
             .contains("cannot be read")
     );
     std::fs::write(&path, "b = 1\na = ").unwrap();
     assert!(
-        ConfigReader::load(Some(&path))
+        ErrorCollectingConfigReader::load(Some(&path))
             .unwrap_err()
             .to_string()
             .contains("not TOML: line 2: ")
     );
     std::fs::write(&path, "a = 1").unwrap();
     assert_eq!(
-        ConfigReader::load(Some(&path))
+        ErrorCollectingConfigReader::load(Some(&path))
             .unwrap()
             .read_or("a", None, 2_u16),
         1
@@ -159,7 +159,7 @@ fn a_file_that_is_absent_or_not_toml_is_an_error() {
 #[test]
 fn the_text_of_a_default_is_read_as_the_same_value() {
     fn check<T: SettingValue + PartialEq + std::fmt::Debug>(value: T, text: &str) {
-        assert_eq!(value.to_text(), text);
+        assert_eq!(value.to_help_text(), text);
         assert_eq!(T::parse(text), Ok(value));
     }
     check(Duration::from_millis(1_500), "1500ms");

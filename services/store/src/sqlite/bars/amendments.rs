@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection, query};
 
 use super::id_sets::bind_id_set_key;
 use crate::last_rows::last_row_of_each_key;
-use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_parsed_text, read_ordered_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
 use crate::state::{
@@ -106,10 +106,10 @@ pub(super) fn read_dirty_minute(row: &SqliteRow) -> Result<DirtyMinuteRow, Datab
         start_ns: row.try_get(1)?,
         mark: RefoldMark {
             up_to: Position {
-                epoch: read_u64(row, 2)?,
-                offset: read_u64(row, 3)?,
+                epoch: read_ordered_u64(row, 2)?,
+                offset: read_ordered_u64(row, 3)?,
             },
-            amendments: read_u64(row, 4)?,
+            amendments: read_ordered_u64(row, 4)?,
             force: force != 0,
             later_bar: later.map(schemas::decode_bar).transpose()?,
         },

@@ -54,11 +54,11 @@ pub(super) static UPSERT_VENUES: LazyLock<BatchedStatement> = LazyLock::new(|| {
 });
 
 pub(super) static UPSERT_EXCLUDED_RANGES: LazyLock<BatchedStatement> =
-    LazyLock::new(|| upsert_ranges_into("excluded_ranges"));
+    LazyLock::new(|| upsert_excluded_ranges_into("excluded_ranges"));
 pub(super) static UPSERT_EXCLUDED_AMENDMENTS: LazyLock<BatchedStatement> =
-    LazyLock::new(|| upsert_ranges_into("excluded_amendments"));
+    LazyLock::new(|| upsert_excluded_ranges_into("excluded_amendments"));
 
-fn upsert_ranges_into(table: &str) -> BatchedStatement {
+fn upsert_excluded_ranges_into(table: &str) -> BatchedStatement {
     let head = format!(
         "INSERT INTO {table} (partition, epoch, first_offset, end_offset, verdict, append_time_ns)"
     );
@@ -73,7 +73,7 @@ fn upsert_ranges_into(table: &str) -> BatchedStatement {
 
 /// Advances the progress, then writes everything else. Writes nothing if the stored progress is not
 /// the expected one.
-pub(super) async fn write_transaction(
+pub(super) async fn write_transaction_without_commit(
     connection: &mut SqliteConnection,
     transaction: &PartitionTransaction,
 ) -> Result<CommitOutcome, DatabaseError> {

@@ -6,11 +6,11 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 use crate::id_chunk;
-use crate::sqlite::column::{read_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_ordered_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
 use crate::state::{
-    IdSegmentStart, IdSegmentSummary, IdSetKey, IdSetRow, IdSetWrites, PartitionTransaction,
+    IdSegmentStart, IdSegmentSummary, IdSetKey, StoredIdSet, IdSetWrites, PartitionTransaction,
 };
 
 pub(super) static UPSERT_ID_SETS: LazyLock<BatchedStatement> = LazyLock::new(|| {
@@ -163,7 +163,7 @@ pub(super) enum IdSetPart {
 pub(super) fn read_id_set_part(row: &SqliteRow) -> Result<IdSetPart, DatabaseError> {
     Ok(match row.try_get::<i64, _>(0)? {
         0 => IdSetPart::LastAppend(row.try_get(1)?),
-        1 => IdSetPart::Range((read_u64(row, 1)?, read_u64(row, 2)?)),
+        1 => IdSetPart::Range((read_ordered_u64(row, 1)?, read_ordered_u64(row, 2)?)),
         _ => {
             let start = IdSegmentStart::from_bytes(row.try_get(3)?);
             let chunk_count = u32::try_from(row.try_get::<i64, _>(1)?).ok();
@@ -182,7 +182,7 @@ pub(super) fn read_id_set_part(row: &SqliteRow) -> Result<IdSetPart, DatabaseErr
     })
 }
 
-impl IdSetRow {
+impl StoredIdSet {
     /// Adds a part that was read.
     pub(super) fn add_part(&mut self, part: &IdSetPart) {
         match part {

@@ -11,21 +11,21 @@ use super::excluded_ranges::{
 };
 use super::id_sets;
 use super::{amendments, row, topics};
-use crate::bar_store::{BarQuery, BarReader, IdRangeQuery, SymbolQuery};
+use crate::bar_store::{BarQuery, BarReader, IdRangesQuery, SymbolQuery};
 use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
-use crate::id_chunk::SegmentReader;
+use crate::id_chunk::IdSegmentAssembler;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::offset_run::OffsetRun;
-use crate::sqlite::column::{read_parsed_text, read_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_parsed_text, read_ordered_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
-use crate::sqlite::row_batches::{BatchedStatement, query_without_parameters};
+use crate::sqlite::row_batches::{BatchedStatement, query_before_binding};
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSegmentRow, IdSetKey,
-    IdSetRow, PartitionProgress, SymbolRow, TickVerdict, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
+    StoredIdSet, PartitionProgress, SymbolRow, TickVerdict, VenueRow,
 };
-use crate::topic_generation::RegisteredTopic;
+use crate::topic_generation::RegisteredTopicGeneration;
 
 /// Reads bars and state from a SQLite file: what is committed at each call, or, for a snapshot,
 /// what was committed when it was created.
@@ -122,7 +122,7 @@ impl BarReader for SqliteBarReader {
         let mut bars = Vec::with_capacity(keys.len());
         for (sql, keys) in SELECT_BARS.batches(keys) {
             let bound = keys.iter().zip(0_i64..).fold(
-                query_without_parameters(sql),
+                query_before_binding(sql),
                 |bound, (key, key_index)| {
                     bound
                         .bind(key_index)
@@ -166,14 +166,14 @@ impl BarReader for SqliteBarReader {
         Ok(bars)
     }
 
-    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<IdSetRow>, StoreError> {
+    async fn id_sets(&self, keys: &[IdSetKey]) -> Result<Vec<StoredIdSet>, StoreError> {
         let mut sets = Vec::with_capacity(keys.len());
         for key in keys {
             let bound = query(id_sets::SELECT_ID_SETS)
                 .bind(key.instrument.key())
                 .bind(Arc::clone(&key.scope))
                 .bind(key.bucket_ns);
-            let mut set = IdSetRow::default();
+            let mut set = StoredIdSet::default();
             for part in self.readers.read(bound, id_sets::read_id_set_part).await? {
                 set.add_part(&part);
             }
@@ -183,7 +183,7 @@ impl BarReader for SqliteBarReader {
         Ok(sets)
     }
 
-    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<IdSegmentRow>, StoreError> {
+    async fn id_segments(&self, keys: &[IdSegmentKey]) -> Result<Vec<StoredIdSegment>, StoreError> {
         let mut segments = Vec::with_capacity(keys.len());
         for key in keys {
             let bound = query(id_sets::SELECT_ID_CHUNKS)
@@ -191,7 +191,7 @@ impl BarReader for SqliteBarReader {
                 .bind(Arc::clone(&key.set.scope))
                 .bind(key.set.bucket_ns)
                 .bind(key.start.to_bytes());
-            let reader = Mutex::new(SegmentReader::new(key.start));
+            let reader = Mutex::new(IdSegmentAssembler::new(key.start));
             self.readers
                 .read(bound, |row| {
                     let mut reader = reader.lock().expect("adding a chunk does not panic");
@@ -199,14 +199,14 @@ impl BarReader for SqliteBarReader {
                 })
                 .await?;
             let reader = reader.into_inner().expect("adding a chunk does not panic");
-            segments.push(reader.into_row());
+            segments.push(reader.into_stored_segment());
         }
         Ok(segments)
     }
 
     async fn id_ranges(
         &self,
-        query: &IdRangeQuery,
+        query: &IdRangesQuery,
     ) -> Result<Vec<(IdSetKey, IdRanges)>, StoreError> {
         let (after, ceiling) = id_set_page_bounds(query);
         let bound = sqlx::query(SELECT_ID_RANGES)
@@ -221,7 +221,7 @@ impl BarReader for SqliteBarReader {
                 scope: row.try_get::<&str, _>(1)?.into(),
                 bucket_ns: row.try_get(2)?,
             };
-            Ok((key, (read_u64(row, 3)?, read_u64(row, 4)?)))
+            Ok((key, (read_ordered_u64(row, 3)?, read_ordered_u64(row, 4)?)))
         });
         let mut sets: Vec<(IdSetKey, IdRanges)> = Vec::new();
         for (key, range) in ranges.await? {
@@ -301,7 +301,7 @@ impl BarReader for SqliteBarReader {
         self.readers.read(bound, row::read_excluded_range).await
     }
 
-    async fn count_excluded_since(
+    async fn count_excluded_ticks_since(
         &self,
         partition: u32,
         verdict: TickVerdict,
@@ -347,10 +347,10 @@ impl BarReader for SqliteBarReader {
             .await
     }
 
-    async fn registered_topics(&self, topic: &str) -> Result<Vec<RegisteredTopic>, StoreError> {
+    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         let bound = query(topics::SELECT_TOPICS).bind(topic.to_owned());
         self.readers
-            .read(bound, topics::read_registered_topic)
+            .read(bound, topics::read_registered_generation)
             .await
     }
 }

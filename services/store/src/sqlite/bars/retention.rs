@@ -56,14 +56,14 @@ pub(super) async fn delete_expired_batch(
     connection: &mut SqliteConnection,
     bars_before_ns: i64,
     ids_before_ns: i64,
-    amendments_before_ns: i64,
+    excluded_amendments_before_ns: i64,
 ) -> Result<u64, DatabaseError> {
     let mut deleted = 0;
     let deletes = [
         (DELETE_BARS, bars_before_ns),
         (DELETE_OPEN_BARS, bars_before_ns),
         (DELETE_EXCLUDED_RANGES, ids_before_ns),
-        (DELETE_EXCLUDED_AMENDMENTS, amendments_before_ns),
+        (DELETE_EXCLUDED_AMENDMENTS, excluded_amendments_before_ns),
         (DELETE_PENDING_AMENDMENTS, ids_before_ns),
     ];
     for (sql, before_ns) in deletes {

@@ -4,7 +4,7 @@ use market::{BarRow, Position, Venue, VenueSettings, Window};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::sqlite::column::{read_parsed_text, read_partition, read_u64};
+use crate::sqlite::column::{read_parsed_text, read_partition, read_ordered_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::state::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 
@@ -18,11 +18,11 @@ pub(super) const fn interval_seconds(window: Window) -> i64 {
 pub(super) fn read_progress(row: &SqliteRow) -> Result<PartitionProgress, DatabaseError> {
     Ok(PartitionProgress {
         partition: read_partition(row, 0)?,
-        epoch: read_u64(row, 1)?,
-        next_offset: read_u64(row, 2)?,
+        epoch: read_ordered_u64(row, 1)?,
+        next_offset: read_ordered_u64(row, 2)?,
         updates_position: Position {
-            epoch: read_u64(row, 3)?,
-            offset: read_u64(row, 4)?,
+            epoch: read_ordered_u64(row, 3)?,
+            offset: read_ordered_u64(row, 4)?,
         },
         append_time_ns: row.try_get(5)?,
     })
@@ -67,8 +67,8 @@ pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
         venue,
         settings,
         declared_at: Position {
-            epoch: read_u64(row, 9)?,
-            offset: read_u64(row, 10)?,
+            epoch: read_ordered_u64(row, 9)?,
+            offset: read_ordered_u64(row, 10)?,
         },
     })
 }
@@ -77,20 +77,20 @@ pub(super) fn read_venue(row: &SqliteRow) -> Result<VenueRow, DatabaseError> {
 pub(super) fn read_excluded_range(row: &SqliteRow) -> Result<ExcludedRange, DatabaseError> {
     let code: &str = row.try_get(3)?;
     Ok(ExcludedRange {
-        epoch: read_u64(row, 0)?,
-        first_offset: read_u64(row, 1)?,
-        end_offset: read_u64(row, 2)?,
+        epoch: read_ordered_u64(row, 0)?,
+        first_offset: read_ordered_u64(row, 1)?,
+        end_offset: read_ordered_u64(row, 2)?,
         verdict: TickVerdict::from_code(code)
             .ok_or_else(|| DatabaseError::malformed_value("verdict", code))?,
         append_time_ns: row.try_get(4)?,
     })
 }
 
-/// Reads a bar from the column `body`. The two columns before it must be the interval and the start
-/// of its key.
-pub(super) fn read_bar(row: &SqliteRow, body: usize) -> Result<BarRow, DatabaseError> {
-    let (interval, start_ns): (i64, i64) = (row.try_get(body - 2)?, row.try_get(body - 1)?);
-    let bar = schemas::decode_bar_row(row.try_get(body)?)?;
+/// Reads a bar from the column with its body. The two columns before it must be the interval and
+/// the start of its key.
+pub(super) fn read_bar(row: &SqliteRow, body_column: usize) -> Result<BarRow, DatabaseError> {
+    let (interval, start_ns): (i64, i64) = (row.try_get(body_column - 2)?, row.try_get(body_column - 1)?);
+    let bar = schemas::decode_bar_row(row.try_get(body_column)?)?;
     if (interval_seconds(bar.window), bar.window.start_ns) != (interval, start_ns) {
         let found = format!("{} at {}", bar.window.interval, bar.window.start_ns);
         return Err(DatabaseError::malformed_value("window", found));

@@ -5,9 +5,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
 use crate::error::StoreError;
-use crate::sqlite::column::{read_partition, read_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_partition, read_ordered_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
-use crate::topic_generation::{RegisteredTopic, TopicGeneration, TopicRegistration};
+use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration, RegistrationDecision};
 
 /// Selects `topic_id`, epoch, partitions, origin of a topic.
 pub(super) const SELECT_TOPICS: &str =
@@ -23,8 +23,8 @@ const EQUALIZE_SETTINGS: &str = "INSERT OR REPLACE INTO venues \
     ORDER BY declared_epoch DESC, declared_offset DESC) AS place FROM venues) WHERE place = 1";
 
 /// Registers a generation if it is new. If the topic is `trades`, this also moves the progress of
-/// all partitions to the new generation, and gives them all the same settings. The inner result says why the generation may not be
-/// registered.
+/// all partitions to the new generation, and gives them all the same settings. The inner result
+/// says why the generation may not be registered.
 pub(super) async fn register_topic(
     connection: &mut SqliteConnection,
     generation: &TopicGeneration,
@@ -34,11 +34,11 @@ pub(super) async fn register_topic(
         .bind(generation.topic.clone())
         .fetch_all(&mut *connection)
         .await?;
-    let registered = rows.iter().map(read_registered_topic);
+    let registered = rows.iter().map(read_registered_generation);
     let registered: Vec<_> = registered.collect::<Result<_, _>>()?;
-    let epoch = match generation.registration(&registered, store) {
-        Ok(TopicRegistration::Current(epoch)) => return Ok(Ok(epoch)),
-        Ok(TopicRegistration::New(epoch)) => epoch,
+    let epoch = match generation.decide_registration(&registered, store) {
+        Ok(RegistrationDecision::Current(epoch)) => return Ok(Ok(epoch)),
+        Ok(RegistrationDecision::New(epoch)) => epoch,
         Err(refused) => return Ok(Err(refused)),
     };
     query("INSERT INTO topics (topic, topic_id, epoch, partitions, origin) VALUES (?, ?, ?, ?, ?)")
@@ -71,7 +71,7 @@ pub(super) async fn register_topic(
 /// Records where each partition of a generation of `trades` ends.
 async fn record_epoch_ends(
     connection: &mut SqliteConnection,
-    ended: &RegisteredTopic,
+    ended: &RegisteredTopicGeneration,
 ) -> Result<(), DatabaseError> {
     for partition in 0..ended.partitions {
         query(
@@ -95,16 +95,16 @@ pub(super) const SELECT_EPOCH_ENDS: &str =
 /// Reads a row of [`SELECT_EPOCH_ENDS`].
 pub(super) fn read_epoch_end(row: &SqliteRow) -> Result<Position, DatabaseError> {
     Ok(Position {
-        epoch: read_u64(row, 0)?,
-        offset: read_u64(row, 1)?,
+        epoch: read_ordered_u64(row, 0)?,
+        offset: read_ordered_u64(row, 1)?,
     })
 }
 
 /// Reads a row of [`SELECT_TOPICS`].
-pub(super) fn read_registered_topic(row: &SqliteRow) -> Result<RegisteredTopic, DatabaseError> {
-    Ok(RegisteredTopic {
+pub(super) fn read_registered_generation(row: &SqliteRow) -> Result<RegisteredTopicGeneration, DatabaseError> {
+    Ok(RegisteredTopicGeneration {
         topic_id: row.try_get(0)?,
-        epoch: read_u64(row, 1)?,
+        epoch: read_ordered_u64(row, 1)?,
         partitions: read_partition(row, 2)?,
         origin: row.try_get(3)?,
     })

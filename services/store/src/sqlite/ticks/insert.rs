@@ -30,12 +30,12 @@ fn upsert_blocks_into(table: &str) -> BatchedStatement {
 /// The rows to write, by their tables.
 #[derive(Default)]
 pub(super) struct CompressedBlocks {
-    pub(super) trades: Vec<CompressedBlockRow>,
-    pub(super) amendments: Vec<CompressedBlockRow>,
+    pub(super) trades: Vec<NewBlockRow>,
+    pub(super) amendments: Vec<NewBlockRow>,
 }
 
 /// A row of `tick_blocks` or `amendment_blocks` to write.
-pub(super) struct CompressedBlockRow {
+pub(super) struct NewBlockRow {
     instrument: Instrument,
     hour_ns: i64,
     epoch: u64,
@@ -56,13 +56,13 @@ pub(super) async fn split_and_compress_blocks(
 ) -> Result<CompressedBlocks, DatabaseError> {
     let mut packed = CompressedBlocks::default();
     for block in blocks {
-        let (amendments, trades) = separate_amendments(&block.ticks);
+        let (amendments, trades) = split_into_amendments_and_trades(&block.ticks);
         for (ticks, rows) in [
             (trades, &mut packed.trades),
             (amendments, &mut packed.amendments),
         ] {
             for ticks in block::split_into_block_sizes(&ticks) {
-                rows.extend(uncompressed_block(block, ticks));
+                rows.extend(uncompressed_row_unless_empty(block, ticks));
                 if ticks.len() > 1_000 {
                     tokio::task::yield_now().await;
                 }
@@ -81,8 +81,8 @@ pub(super) async fn split_and_compress_blocks(
 }
 
 /// Returns the edits and cancels among the ticks of a block, and the other ticks.
-fn separate_amendments(ticks: &[TickRecord]) -> (Cow<'_, [TickRecord]>, Cow<'_, [TickRecord]>) {
-    let is_amendment = |tick: &&TickRecord| TradesTopicRecord::is_amendment(&tick.value);
+fn split_into_amendments_and_trades(ticks: &[TickRecord]) -> (Cow<'_, [TickRecord]>, Cow<'_, [TickRecord]>) {
+    let is_amendment = |tick: &&TickRecord| TradesTopicRecord::begins_as_amendment(&tick.value);
     // Most blocks hold trades alone, which need not be copied.
     if !ticks.iter().any(|tick| is_amendment(&tick)) {
         return (Cow::default(), Cow::Borrowed(ticks));
@@ -93,9 +93,9 @@ fn separate_amendments(ticks: &[TickRecord]) -> (Cow<'_, [TickRecord]>, Cow<'_, 
 }
 
 /// Returns the row of some ticks of a block, with an uncompressed body.
-fn uncompressed_block(block: &TickBlock, ticks: &[TickRecord]) -> Option<CompressedBlockRow> {
+fn uncompressed_row_unless_empty(block: &TickBlock, ticks: &[TickRecord]) -> Option<NewBlockRow> {
     let (first, last) = (ticks.first()?, ticks.last()?);
-    Some(CompressedBlockRow {
+    Some(NewBlockRow {
         instrument: block.instrument.clone(),
         hour_ns: block.hour_ns,
         epoch: block.epoch,

@@ -10,7 +10,7 @@ use sqlx::{Row, query};
 
 use super::block::{self, ArchivedTick};
 use crate::error::StoreError;
-use crate::sqlite::column::{read_partition, read_u64};
+use crate::sqlite::column::{read_partition, read_ordered_u64};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::tick_lookup::{FirstMatchingTicks, TickLookup};
@@ -121,20 +121,20 @@ async fn for_each_block(
 fn read_block(row: &SqliteRow) -> Result<StoredBlockRow, DatabaseError> {
     let tick_count: i64 = row.try_get(4)?;
     Ok(StoredBlockRow {
-        epoch: read_u64(row, 0)?,
+        epoch: read_ordered_u64(row, 0)?,
         partition: read_partition(row, 1)?,
-        first_offset: read_u64(row, 2)?,
-        last_offset: read_u64(row, 3)?,
+        first_offset: read_ordered_u64(row, 2)?,
+        last_offset: read_ordered_u64(row, 3)?,
         tick_count: usize::try_from(tick_count)
             .map_err(|_| DatabaseError::malformed_value("tick_count", tick_count))?,
         body: row.try_get(5)?,
     })
 }
 
-/// Returns the ticks of a block for whose trades `is_read` returns true, each with its partition.
+/// Returns the ticks of a block for whose trades `is_wanted` returns true, each with its partition.
 fn decode_block(
     block: &StoredBlockRow,
-    is_read: impl Fn(&Trade) -> bool,
+    is_wanted: impl Fn(&Trade) -> bool,
 ) -> Result<Vec<(u32, Tick)>, DatabaseError> {
     let archived = block::decompress_and_decode_block_body(&block.body, block.tick_count)?;
     let ends = [archived.first(), archived.last()].map(|tick| tick.map(|tick| tick.offset));
@@ -147,7 +147,7 @@ fn decode_block(
     let mut ticks = Vec::new();
     for archived in &archived {
         let tick = decode_tick(block.epoch, archived)?;
-        if is_read(&tick.trade) {
+        if is_wanted(&tick.trade) {
             ticks.push((block.partition, tick));
         }
     }

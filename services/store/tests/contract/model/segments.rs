@@ -1,6 +1,6 @@
 //! Segments of the model's sets of ids.
 
-use candlewick_store::{IdSegmentStart, IdSegmentWrite, IdSetWrites, SegmentIds};
+use candlewick_store::{IdSegmentStart, IdChunkWrite, IdSetWrites, SegmentIds};
 
 use super::IdSet;
 
@@ -11,7 +11,7 @@ pub(super) fn segment_writes(stored: Option<&IdSet>, removes_numbers: bool) -> I
         let chunks = stored.and_then(|set| set.segments.get(&start));
         let next = chunks.map_or(0, Vec::len);
         match start {
-            IdSegmentStart::Number(_) => IdSegmentWrite {
+            IdSegmentStart::Number(_) => IdChunkWrite {
                 start,
                 chunk: if removes_numbers {
                     0
@@ -20,7 +20,7 @@ pub(super) fn segment_writes(stored: Option<&IdSet>, removes_numbers: bool) -> I
                 },
                 ids: SegmentIds::Numbers(vec![3 + if removes_numbers { 0 } else { next as u64 }]),
             },
-            IdSegmentStart::Digest(_) => IdSegmentWrite {
+            IdSegmentStart::Digest(_) => IdChunkWrite {
                 start,
                 chunk: u32::try_from(next).unwrap(),
                 ids: SegmentIds::Digests(vec![3 + next as u128]),

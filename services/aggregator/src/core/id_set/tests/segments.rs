@@ -30,7 +30,7 @@ impl StoredSet {
         }
     }
 
-    fn row(&self) -> IdSetRow {
+    fn row(&self) -> StoredIdSet {
         let segments = self
             .segments
             .iter()
@@ -39,14 +39,14 @@ impl StoredSet {
                 chunk_count: u32::try_from(chunks.len()).unwrap(),
                 stored_bytes: 1,
             });
-        IdSetRow {
+        StoredIdSet {
             segments: segments.collect(),
             ..empty_row()
         }
     }
 
     /// Returns the ids of a segment, as a store reads them.
-    fn load(&self, start: IdSegmentStart) -> IdSegmentRow {
+    fn load(&self, start: IdSegmentStart) -> StoredIdSegment {
         let chunks = self.segments.get(&start).cloned().unwrap_or_default();
         let ids: BTreeSet<u128> = chunks.iter().flat_map(ids_of).collect();
         let ids = match start {
@@ -56,7 +56,7 @@ impl StoredSet {
             }
             IdSegmentStart::Digest(_) => SegmentIds::Digests(ids.into_iter().collect()),
         };
-        IdSegmentRow {
+        StoredIdSegment {
             ids,
             chunk_count: u32::try_from(chunks.len()).unwrap(),
         }
@@ -80,7 +80,7 @@ struct World {
     set: IdSet,
     stored: StoredSet,
     key: IdDigestKey,
-    generation: u64,
+    commit_number: u64,
     offset: u64,
     loads: usize,
 }
@@ -91,7 +91,7 @@ impl World {
             set: IdSet::from_segments(&empty_row(), 0),
             stored: StoredSet::default(),
             key: IdDigestKey::new([3; 32]),
-            generation: 1,
+            commit_number: 1,
             offset: 0,
             loads: 0,
         }
@@ -102,7 +102,7 @@ impl World {
             epoch: 1,
             offset: self.offset,
         };
-        AppliedAt::new(position, 0, self.generation)
+        AppliedAt::new(position, 0, self.commit_number)
     }
 
     /// Loads the segment of an id if it is not in memory.
@@ -138,16 +138,16 @@ impl World {
 
     /// Takes the change, without its commit yet.
     fn flush(&mut self) -> Option<IdSetWrites> {
-        self.set.take_change(self.generation)
+        self.set.take_change(self.commit_number)
     }
 
     fn commit(&mut self, change: Option<IdSetWrites>) {
         self.stored.apply(change);
-        self.generation += 1;
+        self.commit_number += 1;
     }
 
     fn evict(&mut self) {
-        self.set.evict_segments(u64::MAX, self.generation);
+        self.set.evict_segments_and_count_evicted(u64::MAX, self.commit_number);
     }
 
     fn restart(&mut self) {

@@ -1,4 +1,4 @@
-//! The query of a list of duplicates.
+//! The path and query of a request for duplicates.
 
 use std::fmt::Write;
 
@@ -7,9 +7,9 @@ use schemas::RecordPosition;
 
 use crate::path::path_segment;
 
-/// What is listed of the later deliveries of a symbol's trades, and from where on.
+/// A request for one page of the later deliveries of a symbol's trades.
 #[derive(Debug, Clone, Copy)]
-pub struct DuplicateQuery<'a> {
+pub struct ListDuplicatesRequest<'a> {
     /// The venue.
     pub venue: &'a Venue,
     /// The symbol.
@@ -26,7 +26,7 @@ pub struct DuplicateQuery<'a> {
     pub cursor: Option<&'a str>,
 }
 
-impl DuplicateQuery<'_> {
+impl ListDuplicatesRequest<'_> {
     /// Returns the path with its query.
     pub(super) fn to_path(self) -> String {
         let (start_ns, end_ns) = self.range_ns;
@@ -56,11 +56,11 @@ mod tests {
     use market::Position;
     use schemas::RecordPosition;
 
-    use super::DuplicateQuery;
+    use super::ListDuplicatesRequest;
 
     #[test]
-    fn a_query_becomes_a_path() {
-        let query = DuplicateQuery {
+    fn a_request_becomes_a_path() {
+        let request = ListDuplicatesRequest {
             venue: &"v".parse().unwrap(),
             symbol: &"A/B".parse().unwrap(),
             range_ns: (1, 2),
@@ -71,7 +71,7 @@ mod tests {
         };
         let path = "/api/v1/duplicates/v/A%2FB?start=1970-01-01T00:00:00.000000001Z\
                     &end=1970-01-01T00:00:00.000000002Z&limit=3";
-        assert_eq!(query.to_path(), path);
+        assert_eq!(request.to_path(), path);
         let since = RecordPosition {
             partition: 7,
             position: Position {
@@ -79,13 +79,13 @@ mod tests {
                 offset: 42,
             },
         };
-        let query = DuplicateQuery {
+        let request = ListDuplicatesRequest {
             conflicts_only: true,
             since: Some(since),
             cursor: Some("d00"),
-            ..query
+            ..request
         };
         let expected = format!("{path}&conflicts=true&since=1-7-42&cursor=d00");
-        assert_eq!(query.to_path(), expected);
+        assert_eq!(request.to_path(), expected);
     }
 }

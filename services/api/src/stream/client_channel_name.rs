@@ -5,28 +5,28 @@ use std::str::FromStr;
 
 use backend::Backend;
 use ingest::IngestError;
-use market::{Interval, normalize_symbol};
+use market::{Interval, normalize_symbol_to_nfc};
 
 use crate::hub::{ChannelName, ChannelNameError};
 use crate::state::ApiParts;
-use crate::venue_name::NamedInstrument;
+use crate::venue_name::ClientInstrumentName;
 
 /// The name of a channel, `bars:{venue}:{symbol}:{interval}`, whose venue may be one of
-/// [`NamedVenue`](crate::venue_name::NamedVenue).
+/// [`ClientVenueName`](crate::venue_name::ClientVenueName).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NamedChannel {
-    instrument: NamedInstrument,
+pub(super) struct ClientChannelName {
+    instrument: ClientInstrumentName,
     interval: Interval,
 }
 
-impl NamedChannel {
+impl ClientChannelName {
     /// Returns whether the venue is named without a generation, so that what it means may change.
     pub(super) const fn means_generation_in_use(&self) -> bool {
         self.instrument.venue.means_generation_in_use()
     }
 }
 
-impl FromStr for NamedChannel {
+impl FromStr for ClientChannelName {
     type Err = ChannelNameError;
 
     fn from_str(text: &str) -> Result<Self, ChannelNameError> {
@@ -34,9 +34,9 @@ impl FromStr for NamedChannel {
             let (key, interval) = text.strip_prefix("bars:")?.rsplit_once(':')?;
             let (venue, symbol) = key.split_once(':')?;
             Some(Self {
-                instrument: NamedInstrument {
+                instrument: ClientInstrumentName {
                     venue: venue.parse().ok()?,
-                    symbol: normalize_symbol(symbol).parse().ok()?,
+                    symbol: normalize_symbol_to_nfc(symbol).parse().ok()?,
                 },
                 interval: interval.parse().ok()?,
             })
@@ -45,9 +45,9 @@ impl FromStr for NamedChannel {
     }
 }
 
-impl fmt::Display for NamedChannel {
+impl fmt::Display for ClientChannelName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NamedInstrument { venue, symbol } = &self.instrument;
+        let ClientInstrumentName { venue, symbol } = &self.instrument;
         write!(out, "bars:{venue}:{symbol}:{}", self.interval)
     }
 }
@@ -57,7 +57,7 @@ impl<B: Backend> ApiParts<B> {
     /// this pod may learn of a moment later.
     pub(super) async fn resolve_channel(
         &self,
-        named: &NamedChannel,
+        named: &ClientChannelName,
         least_generation: u16,
     ) -> Result<ChannelName, IngestError> {
         let mut instrument = self.resolve_instrument(&named.instrument).await?;
@@ -86,11 +86,11 @@ mod tests {
             ("bars:v@1:a:b:5m", "bars:v@1:a:b:5m"),
             ("bars:v@2:A:1h", "bars:v@2:A:1h"),
         ] {
-            let named: NamedChannel = text.parse().unwrap();
+            let named: ClientChannelName = text.parse().unwrap();
             assert_eq!(named.to_string(), expected);
         }
         for text in ["bars:v@:A:1m", "bars:v:1m", "trades:v:A:1m"] {
-            assert!(text.parse::<NamedChannel>().is_err(), "{text}");
+            assert!(text.parse::<ClientChannelName>().is_err(), "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use store::{IdSegmentStart, SegmentIds};
 
 /// An id as a segment holds it.
-pub(crate) trait SegmentId: Copy + Ord + Debug {
+pub(crate) trait IdInSegment: Copy + Ord + Debug {
     /// The least id.
     const MIN: Self;
 
@@ -23,9 +23,9 @@ pub(crate) trait SegmentId: Copy + Ord + Debug {
     fn into_segment_ids(ids: Vec<Self>) -> SegmentIds;
 }
 
-macro_rules! implement_segment_id {
+macro_rules! implement_id_in_segment {
     ($id:ty, $kind:ident, $ids:ident) => {
-        impl SegmentId for $id {
+        impl IdInSegment for $id {
             const MIN: Self = 0;
 
             #[inline]
@@ -63,5 +63,5 @@ macro_rules! implement_segment_id {
     };
 }
 
-implement_segment_id!(u64, Number, Numbers);
-implement_segment_id!(u128, Digest, Digests);
+implement_id_in_segment!(u64, Number, Numbers);
+implement_id_in_segment!(u128, Digest, Digests);
