@@ -17,7 +17,7 @@ use schemas::{SETTINGS_PARTITION, TradesTopicRecord};
 pub(crate) use self::bars::compute_bars;
 pub(crate) use self::generation_records::GenerationRecords;
 use self::partition_state::{
-    PartitionFoldState, EpochPartition, equalize_settings, find_instrument_and_settings,
+    EpochPartition, PartitionFoldState, equalize_settings, find_instrument_and_settings,
     trade_identity,
 };
 use crate::kafka::BrokerRecord;

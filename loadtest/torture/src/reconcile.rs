@@ -32,7 +32,8 @@ pub(crate) async fn reconcile(
     let last = cluster.kafka.read_topic(schemas::TRADES).await?;
     cluster.keep_generation_records(GenerationRecords::drained(last));
     let unstorable_price = UNSTORABLE_PRICE.parse()?;
-    let oracle = Oracle::from_generation_records(&lock(&cluster.generation_records), unstorable_price);
+    let oracle =
+        Oracle::from_generation_records(&lock(&cluster.generation_records), unstorable_price);
     let counted = oracle.counted_trades_after_amendments();
     outcome.trades = counted.len() as u64;
     outcome.duplicates = oracle.duplicates;

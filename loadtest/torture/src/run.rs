@@ -71,7 +71,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<ExitCode> {
         Err(error) => {
             journal.write_event(&format!("failed: {error:#}"));
             if !options.keep {
-                ServerStack::without_addresses(&options.stack)?.remove().await?;
+                ServerStack::without_addresses(&options.stack)?
+                    .remove()
+                    .await?;
             }
             Err(error.context(format!("logs are in {}", folder.display())))
         }
@@ -91,7 +93,10 @@ async fn torture_and_compare(options: &Options, journal: &Arc<Journal>) -> anyho
     let feed = tokio::spawn(feed);
     let tapes = tokio::spawn(replay_tapes(Arc::clone(&cluster), find_tapes(options)?));
     let faults = Arc::new(FaultInjector::default());
-    let status_task = tokio::spawn(print_status_periodically(Arc::clone(&cluster), Arc::clone(&faults)));
+    let status_task = tokio::spawn(print_status_periodically(
+        Arc::clone(&cluster),
+        Arc::clone(&faults),
+    ));
     let plan = FaultPlan {
         kinds: options.faults.clone(),
         count: options.count,

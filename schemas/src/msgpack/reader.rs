@@ -181,7 +181,11 @@ impl<'a> MessagePackReader<'a> {
     }
 
     /// Skips the values that an array or a map contains.
-    fn skip_contained_values(&mut self, count: u64, max_depth: u32) -> Result<(), MessagePackError> {
+    fn skip_contained_values(
+        &mut self,
+        count: u64,
+        max_depth: u32,
+    ) -> Result<(), MessagePackError> {
         let max_depth = max_depth.checked_sub(1).ok_or(MessagePackError::TooDeep)?;
         for _ in 0..count {
             self.skip_value(max_depth)?;

@@ -219,7 +219,10 @@ impl FoldCore {
     /// Puts the data that [`FoldCore::load_requests`] named into the state.
     pub fn accept_loaded(&mut self, loaded: Vec<LoadedData>) {
         self.pending_loads.clear();
-        let segment_bytes: usize = loaded.iter().map(LoadedData::estimated_segment_memory_bytes).sum();
+        let segment_bytes: usize = loaded
+            .iter()
+            .map(LoadedData::estimated_segment_memory_bytes)
+            .sum();
         self.make_room_for_ids(segment_bytes);
         self.id_memory.record_loaded(segment_bytes);
         let at = self.applied_at(self.progress.next_offset);
@@ -285,7 +288,8 @@ impl FoldCore {
         if let Some(left_out) = self.record_to_leave_out.take_if(is_left_out) {
             match &decoded {
                 Ok(TradesTopicRecord::Refold(refold)) => {
-                    self.symbols.clear_mark_of_left_out_refold(&record.key, refold);
+                    self.symbols
+                        .clear_mark_of_left_out_refold(&record.key, refold);
                 }
                 Ok(TradesTopicRecord::Trade(trade)) if left_out.closes_windows => {
                     let time_ns = trade.time_ns;

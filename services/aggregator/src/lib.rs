@@ -24,8 +24,8 @@ mod metrics;
 mod worker;
 
 pub use crate::core::{
-    InstrumentBarUpdate, FoldCore, FoldCounts, IdSegmentRequest, IdSetRequest, LoadRequest, LoadedData,
-    RefoldRequest,
+    FoldCore, FoldCounts, IdSegmentRequest, IdSetRequest, InstrumentBarUpdate, LoadRequest,
+    LoadedData, RefoldRequest,
 };
 pub use error::WorkerError;
 pub use metrics::WorkerMetrics;

@@ -50,7 +50,9 @@ pub(crate) async fn list_duplicates<B: Backend>(
             .iter()
             .map(|duplicate| duplicate_json(duplicate, partition))
             .collect(),
-        next_cursor: found.next.map(|next| request.cursor_codec.encode_cursor(&next)),
+        next_cursor: found
+            .next
+            .map(|next| request.cursor_codec.encode_cursor(&next)),
         complete_to: RecordPosition {
             partition,
             position: source.complete_to(),

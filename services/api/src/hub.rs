@@ -154,7 +154,9 @@ impl Hub {
     #[must_use]
     pub fn is_beyond_epoch_end(&self, partition: u32, position: Position) -> bool {
         let state = self.lock();
-        state.epoch_ends[partition as usize].1.is_at_or_beyond_end(position)
+        state.epoch_ends[partition as usize]
+            .1
+            .is_at_or_beyond_end(position)
     }
 
     /// Sets the position of `trades` before which the store holds all effects, and evicts what
@@ -191,7 +193,9 @@ impl Hub {
         let ends = &state.epoch_ends[partition as usize].1;
         let (durable, last_dropped_channel_seq) =
             (known.durable_position(), known.last_dropped_channel_seq());
-        let rows = rows.into_iter().filter(|row| !ends.is_at_or_beyond_end(row.through));
+        let rows = rows
+            .into_iter()
+            .filter(|row| !ends.is_at_or_beyond_end(row.through));
         let mut rows = rows.peekable();
         while let Some(first) = rows.next() {
             let interval = first.window.interval;
@@ -295,7 +299,9 @@ impl Hub {
         let ends = &state.epoch_ends[partition as usize].1;
         // The caller may have read the held bars before the hub knew an end.
         let stored = stored.into_iter();
-        let stored = stored.filter(|row| !ends.is_at_or_beyond_end(row.through)).collect();
+        let stored = stored
+            .filter(|row| !ends.is_at_or_beyond_end(row.through))
+            .collect();
         let rows = channel.bars_merged_with(stored);
         subscription.record_snapshot(seq, &rows);
         let epoch = if known.is_ready() { state.epoch } else { 0 };

@@ -9,7 +9,7 @@ use schemas::api::{PageJson, SymbolJson};
 use serde::{Deserialize, Serialize};
 use store::{BarReader, SymbolQuery, SymbolRow};
 
-use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
+use crate::cursor::{CursorCodec, CursorKind, CursorPosition};
 use crate::json_response::json_response;
 use crate::params::{QueryParams, parse_venue};
 use crate::problem::Problem;

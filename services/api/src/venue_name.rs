@@ -66,7 +66,10 @@ impl FromStr for ClientVenueName {
 
 impl<B: Backend> ApiParts<B> {
     /// Returns the venue that a client means.
-    pub(crate) async fn resolve_venue(&self, named: &ClientVenueName) -> Result<Venue, IngestError> {
+    pub(crate) async fn resolve_venue(
+        &self,
+        named: &ClientVenueName,
+    ) -> Result<Venue, IngestError> {
         match named.names_generation {
             true => Ok(named.venue.clone()),
             false => self.producer.venue_in_use(&named.venue).await,

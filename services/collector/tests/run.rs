@@ -212,7 +212,10 @@ async fn a_feed_goes_on_after_its_venue_was_retired_and_starts_again() {
             tokio::task::yield_now().await;
         }
         let venue = feed().venue().clone();
-        producer.retire_and_return_next_generation(&venue, 1).await.unwrap();
+        producer
+            .retire_and_return_next_generation(&venue, 1)
+            .await
+            .unwrap();
     };
     let (ended, ()) = tokio::join!(run_feed(feed(), &producer, clock, stop), retire);
     ended.unwrap();

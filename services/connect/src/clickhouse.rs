@@ -32,13 +32,19 @@ const URL: &str = "clickhouse.url";
 impl ClickHouseArgs {
     /// Returns the configuration, or `None` with an error collected in `reader` if there is no
     /// URL.
-    pub fn read_required(self, reader: &mut ErrorCollectingConfigReader) -> Option<ClickHouseConfig> {
+    pub fn read_required(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> Option<ClickHouseConfig> {
         let url = reader.read_required(URL, self.clickhouse_url.clone());
         self.read_with_url(reader, url)
     }
 
     /// Returns the configuration, or `None` if there is no URL, which is no error.
-    pub fn read_optional(self, reader: &mut ErrorCollectingConfigReader) -> Option<ClickHouseConfig> {
+    pub fn read_optional(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> Option<ClickHouseConfig> {
         let url = reader.read_optional(URL, self.clickhouse_url.clone());
         self.read_with_url(reader, url)
     }

@@ -28,7 +28,11 @@ pub struct ConsumerGroupSettings {
 
 impl ConsumerGroupArgs {
     /// Reads the settings of the group; errors are collected in `reader`.
-    pub fn read(self, reader: &mut ErrorCollectingConfigReader, default_group: &str) -> ConsumerGroupSettings {
+    pub fn read(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+        default_group: &str,
+    ) -> ConsumerGroupSettings {
         ConsumerGroupSettings {
             group: reader.read_or("group", self.group, default_group.to_owned()),
             instance: reader.read_optional("instance", self.instance),

@@ -10,7 +10,9 @@ use host::ErrorCollectingConfigReader;
 /// `read` reads the settings with a reader that has no layers. The defaults that it uses there are
 /// the ones that help prints, so a default is written once: where the setting is read. Use the
 /// function as `#[command(mut_args = show_defaults_in_help(…))]` of the type whose flags they are.
-pub fn show_defaults_in_help(read: impl FnOnce(&mut ErrorCollectingConfigReader)) -> impl FnMut(Arg) -> Arg {
+pub fn show_defaults_in_help(
+    read: impl FnOnce(&mut ErrorCollectingConfigReader),
+) -> impl FnMut(Arg) -> Arg {
     let mut reader = ErrorCollectingConfigReader::default();
     read(&mut reader);
     let defaults: BTreeMap<String, String> = reader

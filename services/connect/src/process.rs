@@ -57,7 +57,11 @@ impl ProcessArgs {
     }
 
     /// Reads the settings of the process; errors are collected in `reader`.
-    pub fn read(mut self, reader: &mut ErrorCollectingConfigReader, default_port: u16) -> ProcessSettings {
+    pub fn read(
+        mut self,
+        reader: &mut ErrorCollectingConfigReader,
+        default_port: u16,
+    ) -> ProcessSettings {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, default_port));
         let listen = reader.read_or("listen", self.listen.take(), address);
         let probes_listen = reader.read_optional("probes_listen", self.probes_listen.take());

@@ -33,13 +33,19 @@ const URL: &str = "timescaledb.url";
 impl TimescaleArgs {
     /// Returns the configuration, or `None` with an error collected in `reader` if there is no
     /// URL.
-    pub fn read_required(self, reader: &mut ErrorCollectingConfigReader) -> Option<TimescaleConfig> {
+    pub fn read_required(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> Option<TimescaleConfig> {
         let url = reader.read_required(URL, self.timescaledb_url.clone());
         self.read_with_url(reader, url)
     }
 
     /// Returns the configuration, or `None` if there is no URL, which is no error.
-    pub fn read_optional(self, reader: &mut ErrorCollectingConfigReader) -> Option<TimescaleConfig> {
+    pub fn read_optional(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> Option<TimescaleConfig> {
         let url = reader.read_optional(URL, self.timescaledb_url.clone());
         self.read_with_url(reader, url)
     }

@@ -37,7 +37,9 @@ pub(crate) async fn resend_dead_letters<L: Log>(
     // A selected location without a dead letter is a failure. Other foreign records are not, since
     // nothing shows whether they were wanted.
     let code = match selection {
-        ResendSelection::Locations(_) if foreign_warnings.has_seen_foreign_records() => ExitCode::FAILURE,
+        ResendSelection::Locations(_) if foreign_warnings.has_seen_foreign_records() => {
+            ExitCode::FAILURE
+        }
         _ => ExitCode::SUCCESS,
     };
     if summary.sendable_record_count() == 0 {

@@ -33,7 +33,10 @@ pub(crate) fn location(text: &str) -> DeadLetterLocation {
 
 /// Creates a log of two partitions and appends the values to them in turn, each one nanosecond
 /// later.
-pub(crate) async fn dead_letter_topic_log(max_bytes_per_partition: usize, values: &[Vec<u8>]) -> MemoryLog {
+pub(crate) async fn dead_letter_topic_log(
+    max_bytes_per_partition: usize,
+    values: &[Vec<u8>],
+) -> MemoryLog {
     let log = MemoryLog::new(2, 1, max_bytes_per_partition, ManualClock::with_step(0, 1));
     for (value, partition) in values.iter().zip([0, 1].into_iter().cycle()) {
         let record = NewRecord {

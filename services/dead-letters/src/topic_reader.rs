@@ -70,7 +70,8 @@ impl<'a, L: Log> DeadLetterReader<'a, L> {
     pub(crate) async fn next_record(&mut self) -> Result<Option<DeadLettersTopicRecord>, LogError> {
         loop {
             for page in &mut self.pages {
-                page.read_next_page_if_empty(self.log, self.page_bytes).await?;
+                page.read_next_page_if_empty(self.log, self.page_bytes)
+                    .await?;
             }
             let filled = self.pages.iter_mut().filter_map(|page| {
                 let first = page.first_append_time_and_location()?;
@@ -101,7 +102,11 @@ impl PartitionPageReader {
     }
 
     /// Reads the next page, if all records of this one were returned.
-    async fn read_next_page_if_empty<L: Log>(&mut self, log: &L, page_bytes: usize) -> Result<(), LogError> {
+    async fn read_next_page_if_empty<L: Log>(
+        &mut self,
+        log: &L,
+        page_bytes: usize,
+    ) -> Result<(), LogError> {
         while self.records.is_empty() && self.next_offset < self.end {
             let batch = match log
                 .fetch(self.partition, self.next_offset, page_bytes)

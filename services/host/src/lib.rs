@@ -42,7 +42,7 @@ mod supervisor;
 mod table;
 mod telemetry;
 
-pub use config::{ConfigErrors, ErrorCollectingConfigReader, EXIT_USAGE, Secret, SettingValue};
+pub use config::{ConfigErrors, EXIT_USAGE, ErrorCollectingConfigReader, Secret, SettingValue};
 pub use error::StartupError;
 pub use health::{
     ComponentReport, DependencyComponent, Health, HealthComponent, HealthReport, ReadyStatus,

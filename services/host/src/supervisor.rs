@@ -125,7 +125,11 @@ impl<C: Clock> Supervisor<C> {
         Ok(self.run(signals, shutdown_timeout).await)
     }
 
-    async fn run(mut self, mut signals: impl SignalSource, shutdown_timeout: Duration) -> ShutdownOutcome {
+    async fn run(
+        mut self,
+        mut signals: impl SignalSource,
+        shutdown_timeout: Duration,
+    ) -> ShutdownOutcome {
         let reason = self.wait_for_shutdown_reason(&mut signals).await;
         tracing::info!(reason, deadline = ?shutdown_timeout, "shutting down");
         self.health.start_draining("shutting down");

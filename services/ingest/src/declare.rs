@@ -61,7 +61,13 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let before = declared.map(|declared| declared.settings);
         let after = apply_change(venue, &change, before.as_ref())?;
         match declared.filter(|declared| declared.settings == after) {
-            Some(_) if self.is_stored_with_venue_in_every_partition(venue, after).await? => Ok(after),
+            Some(_)
+                if self
+                    .is_stored_with_venue_in_every_partition(venue, after)
+                    .await? =>
+            {
+                Ok(after)
+            }
             Some(declared) => self.append_copies(venue, declared, before_read).await,
             None => {
                 if before.is_none() {

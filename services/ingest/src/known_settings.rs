@@ -51,7 +51,10 @@ impl KnownSettings {
 
     /// Returns the settings of a venue if every partition has acknowledged settings of it, of which
     /// those of other processes may be missing.
-    pub(crate) fn get_if_venue_is_in_every_partition(&self, venue: &Venue) -> Option<DeclaredSettings> {
+    pub(crate) fn get_if_venue_is_in_every_partition(
+        &self,
+        venue: &Venue,
+    ) -> Option<DeclaredSettings> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.by_name.get(venue.as_str());
         let found = found.filter(|found| found.is_everywhere);
@@ -237,7 +240,10 @@ mod tests {
         let found = known.insert_read(&venue, declared(1), before);
         assert_eq!((found, known.get("v")), (declared(1), None));
         // All partitions have them, whatever was missed.
-        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), Some(declared(1)));
+        assert_eq!(
+            known.get_if_venue_is_in_every_partition(&venue),
+            Some(declared(1))
+        );
         known.insert_read(&venue, declared(2), known.before_read());
         assert_eq!(known.get("v"), Some(declared(2)));
     }

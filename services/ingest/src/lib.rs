@@ -17,7 +17,7 @@ mod routes;
 mod venues;
 
 pub use error::{FixedSettings, IngestError};
-pub use known_settings::{MomentBeforeRead, KnownSettings};
+pub use known_settings::{KnownSettings, MomentBeforeRead};
 pub use metrics::IngestMetrics;
 pub use name_limits::VenueAndSymbolLimits;
 pub use partitioned::RejectedTrade;

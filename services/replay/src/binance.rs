@@ -24,7 +24,11 @@ pub(crate) fn parse_binance_line(
     cells.check_cell_count(column_count)?;
     if cells.cell_or_empty(0).is_empty() || !cells.cell_or_empty(0).iter().all(u8::is_ascii_digit) {
         let reason = "is not a trade id; digits are expected";
-        return Err(TradeLineError::bad_cell("id", cells.cell_or_empty(0), reason));
+        return Err(TradeLineError::bad_cell(
+            "id",
+            cells.cell_or_empty(0),
+            reason,
+        ));
     }
     // Some venues round the quote quantity, so it only serves to detect damage.
     check_quote_quantity_is_decimal(cells.cell_or_empty(3))?;

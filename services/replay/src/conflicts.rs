@@ -125,7 +125,10 @@ impl ConflictCounter<'_> {
     }
 
     /// Counts the conflicts of one symbol; `None` if nothing was appended to its partition.
-    fn count_of_symbol_if_appended(&self, sent: &SentSymbol) -> anyhow::Result<Option<SymbolConflicts>> {
+    fn count_of_symbol_if_appended(
+        &self,
+        sent: &SentSymbol,
+    ) -> anyhow::Result<Option<SymbolConflicts>> {
         let partition = self.wait_until_folded_and_return_partition(sent)?;
         let Some(position) = self.appended.first(partition) else {
             return Ok(None);

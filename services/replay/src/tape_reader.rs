@@ -201,7 +201,9 @@ impl TapeReader {
                 .and_then(|line| LineCells::split(line, &mut self.unquote_buffer))
                 .and_then(|cells| format.parse_line(&cells))
                 .and_then(|parsed| {
-                    let index = self.instruments.find_or_add_instrument_index(table, &parsed)?;
+                    let index = self
+                        .instruments
+                        .find_or_add_instrument_index(table, &parsed)?;
                     Ok((index, parsed.trade))
                 });
             let identified = parsed.and_then(|(instrument_index, trade)| {

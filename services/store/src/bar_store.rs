@@ -8,8 +8,8 @@ use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
-    StoredIdSet, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSetKey, PartitionProgress,
+    PartitionState, PartitionTransaction, StoredIdSegment, StoredIdSet, SymbolRow, TickVerdict,
     VenueRow,
 };
 use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration};
@@ -398,7 +398,10 @@ impl<S: BarStore> BarReader for S {
         self.reader().dirty_minutes(partition).await
     }
 
-    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+    async fn registered_topic_generations(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         self.reader().registered_topic_generations(topic).await
     }
 }

@@ -3,7 +3,7 @@
 //! bytes of a difference but its last have the highest bit.
 
 use crate::compression::CompressionError;
-use crate::state::{StoredIdSegment, IdSegmentStart, SegmentIds};
+use crate::state::{IdSegmentStart, SegmentIds, StoredIdSegment};
 
 /// The format byte.
 const FORMAT: u8 = 3;
@@ -16,7 +16,10 @@ pub(crate) fn encode_ids(ids: &SegmentIds) -> Vec<u8> {
     }
 }
 
-fn encode_differences(ids: impl ExactSizeIterator<Item = u128>, estimated_bytes_per_id: usize) -> Vec<u8> {
+fn encode_differences(
+    ids: impl ExactSizeIterator<Item = u128>,
+    estimated_bytes_per_id: usize,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 + ids.len() * estimated_bytes_per_id);
     out.push(FORMAT);
     let mut last = 0;

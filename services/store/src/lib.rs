@@ -51,10 +51,10 @@ pub use offset_run::OffsetRun;
 pub use redis::{RedisConfig, RedisNewestPriceStore};
 pub use sqlite::{SqliteBarReader, SqliteBarStore, SqliteTickStore};
 pub use state::{
-    AMENDMENTS_SCOPE, BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdRanges,
-    IdSegmentKey, StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdChunkWrite, IdSetChange,
-    IdSetKey, StoredIdSet, IdSetWrites, PartitionProgress, PartitionState, PartitionTransaction,
-    PendingAmendmentRow, RefoldMark, SegmentIds, StoredBar, SymbolRow, TickVerdict, VenueRow,
+    AMENDMENTS_SCOPE, BarKey, DirtyMinuteChange, DirtyMinuteRow, ExcludedRange, IdChunkWrite,
+    IdRanges, IdSegmentKey, IdSegmentStart, IdSegmentSummary, IdSetChange, IdSetKey, IdSetWrites,
+    PartitionProgress, PartitionState, PartitionTransaction, PendingAmendmentRow, RefoldMark,
+    SegmentIds, StoredBar, StoredIdSegment, StoredIdSet, SymbolRow, TickVerdict, VenueRow,
 };
 pub use tick_lookup::TickLookup;
 pub use tick_store::{ArchiveProgress, Tick, TickBlock, TickRecord, TickStore};

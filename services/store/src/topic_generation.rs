@@ -125,12 +125,19 @@ mod tests {
     fn a_generation_is_registered_once_in_the_order_of_epochs() {
         let one = [registered("a", 1, Some("here"))];
         let both = [one[0].clone(), registered("b", 2, Some("here"))];
-        let register =
-            |id, known: &[RegisteredTopicGeneration]| generation(id, 4, "here").decide_registration(known, "store");
+        let register = |id, known: &[RegisteredTopicGeneration]| {
+            generation(id, 4, "here").decide_registration(known, "store")
+        };
         assert_eq!(register("a", &[]).unwrap(), RegistrationDecision::New(1));
-        assert_eq!(register("a", &one).unwrap(), RegistrationDecision::Current(1));
+        assert_eq!(
+            register("a", &one).unwrap(),
+            RegistrationDecision::Current(1)
+        );
         assert_eq!(register("b", &one).unwrap(), RegistrationDecision::New(2));
-        assert_eq!(register("b", &both).unwrap(), RegistrationDecision::Current(2));
+        assert_eq!(
+            register("b", &both).unwrap(),
+            RegistrationDecision::Current(2)
+        );
         let superseded = register("a", &both).unwrap_err();
         assert!(matches!(superseded, StoreError::TopicSuperseded { .. }));
     }

@@ -110,7 +110,11 @@ impl VerifySnapshot<SqliteBarReader, SqliteTickStore> {
                 metrics: archiver::ArchiverMetrics::new(partition),
                 health: health.register("archiver"),
             };
-            if self.count_folded_unarchived_in_partition(partition, *next).await? > 0 {
+            if self
+                .count_folded_unarchived_in_partition(partition, *next)
+                .await?
+                > 0
+            {
                 archiver.catch_up(next.offset).await?;
             }
         }
@@ -181,7 +185,9 @@ impl<R: BarReader, T: TickStore> VerifySnapshot<R, T> {
     async fn count_folded_unarchived_records(&self) -> Result<u64, StoreError> {
         let mut lag = 0;
         for (partition, next) in (0..).zip(&self.first_unfolded_positions) {
-            lag += self.count_folded_unarchived_in_partition(partition, *next).await?;
+            lag += self
+                .count_folded_unarchived_in_partition(partition, *next)
+                .await?;
         }
         Ok(lag)
     }

@@ -59,7 +59,8 @@ pub(crate) async fn find_unfolded_in_folder_unless_locked<C: Clock>(
     if !DataFolder::exists(path) {
         return Ok(Vec::new());
     }
-    let opened = DataFolder::open_or_create_trades(path, DataFolderOptions::default(), clock.clone());
+    let opened =
+        DataFolder::open_or_create_trades(path, DataFolderOptions::default(), clock.clone());
     let log = match opened {
         Err(LogError::Locked { .. }) => return Ok(Vec::new()),
         opened => opened.context("cannot read how far the log reaches")?,

@@ -92,7 +92,9 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         let mut ticks = TickSliceReader::open(&snapshot.ticks, &symbol.instrument, days).await?;
         let mut oldest_append_ns = i64::MAX;
         while let Some(day_ns) = earlier_day(bars.peek_day_start().await?, ticks.peek_day_start()) {
-            let mut unmatched = self.read_and_fold_day(&mut under_check, day_ns, &mut ticks).await?;
+            let mut unmatched = self
+                .read_and_fold_day(&mut under_check, day_ns, &mut ticks)
+                .await?;
             let end_ns = Interval::D1.window_containing(day_ns).end_ns();
             let forgotten = under_check
                 .current_trades
@@ -168,7 +170,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
             let (partition, next) = (under_check.partition, under_check.next);
             self.verdicts.load_pages(partition, next, &ticks).await?;
             let mut classified = self.classify_ticks(under_check, &ticks);
-            self.count_conflicts_in_slice(under_check, &mut classified).await?;
+            self.count_conflicts_in_slice(under_check, &mut classified)
+                .await?;
             self.add_amended_trades_to_day_fold(under_check, classified);
             self.progress.add_checked_ticks(slice.rows);
         }
@@ -184,7 +187,9 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         let limits = RetentionLimits::new(self.clock.now_ns());
         let mut classified = ClassifiedTicks::default();
         for tick in ticks {
-            let verdict = self.verdicts.verdict_at(under_check.partition, tick.position);
+            let verdict = self
+                .verdicts
+                .verdict_at(under_check.partition, tick.position);
             match under_check.current_trades.classify(tick, verdict) {
                 TickInclusion::Counted if tick.amendment.is_some() => {
                     self.report.amendments += 1;
@@ -273,10 +278,16 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
     }
 
     /// Applies the amendments of one slice to its trades and adds these to the fold of the day.
-    fn add_amended_trades_to_day_fold(&mut self, under_check: &SymbolUnderCheck<'_>, classified: ClassifiedTicks) {
+    fn add_amended_trades_to_day_fold(
+        &mut self,
+        under_check: &SymbolUnderCheck<'_>,
+        classified: ClassifiedTicks,
+    ) {
         // A trade and its amendments have the same event time, and so are in the same slice.
         for mut tick in classified.trades {
-            let is_counted = classified.amendments.apply_unless_cancelled(&mut tick, &under_check.settings);
+            let is_counted = classified
+                .amendments
+                .apply_unless_cancelled(&mut tick, &under_check.settings);
             self.report.trades += u64::from(is_counted);
             self.day_fold.add_trade(&tick, !is_counted);
         }

@@ -150,6 +150,9 @@ async fn read_symbols<R: BarReader>(
             return Ok(symbols);
         };
         after = Some(last.instrument.clone());
-        symbols.extend(page.into_iter().filter(|row| arguments.symbol_filter_matches(row)));
+        symbols.extend(
+            page.into_iter()
+                .filter(|row| arguments.symbol_filter_matches(row)),
+        );
     }
 }

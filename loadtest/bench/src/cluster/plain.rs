@@ -85,7 +85,10 @@ fn assign_partitions_and_read_nonempty_ends(
     Ok(ends)
 }
 
-fn fold_trade_record(message: &impl Message, bars: &mut FloatBarsBySymbolAndMinute) -> anyhow::Result<()> {
+fn fold_trade_record(
+    message: &impl Message,
+    bars: &mut FloatBarsBySymbolAndMinute,
+) -> anyhow::Result<()> {
     let (Some(key), Some(value)) = (message.key(), message.payload()) else {
         return Ok(());
     };

@@ -75,7 +75,9 @@ impl IdWorkload {
         let mut counted = 0;
         while self.trade_count < end {
             let batch = BATCH.min(end - self.trade_count);
-            let records: Vec<_> = (0..batch).map(|ahead| self.upcoming_record(ahead)).collect();
+            let records: Vec<_> = (0..batch)
+                .map(|ahead| self.upcoming_record(ahead))
+                .collect();
             let mut rest = records.as_slice();
             loop {
                 rest = &rest[self.core.apply(rest)..];

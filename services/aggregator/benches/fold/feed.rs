@@ -9,7 +9,7 @@ use market::{
     Decimal, IdScheme, IdScope, Position, SettingsChange, Side, Trade, TradeId, VenueSettings,
 };
 use schemas::TradesTopicRecord;
-use store::{StoredIdSegment, StoredIdSet, PartitionProgress, PartitionState, SegmentIds};
+use store::{PartitionProgress, PartitionState, SegmentIds, StoredIdSegment, StoredIdSet};
 
 use super::{FoldCore, LoadRequest, LoadedData};
 

@@ -75,7 +75,11 @@ impl IdMemory {
 
     /// Records that what may leave memory has left it. If there is still no room for
     /// `needed_bytes` more, and a commit would make some, the next record waits for one.
-    pub(crate) const fn record_evicted(&mut self, eviction: &IdEvictionOutcome, needed_bytes: usize) {
+    pub(crate) const fn record_evicted(
+        &mut self,
+        eviction: &IdEvictionOutcome,
+        needed_bytes: usize,
+    ) {
         self.resident_bytes = eviction.left_bytes;
         let is_exceeded = eviction.left_bytes.saturating_add(needed_bytes) > self.limit_bytes;
         self.is_commit_needed = is_exceeded && eviction.commit_frees_memory;

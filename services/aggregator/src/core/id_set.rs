@@ -9,7 +9,7 @@ mod segmented_ids;
 mod segmented_set;
 
 use market::{HORIZON_NS, TradeIdRef};
-use store::{StoredIdSegment, IdSegmentStart, StoredIdSet, IdSetWrites};
+use store::{IdSegmentStart, IdSetWrites, StoredIdSegment, StoredIdSet};
 
 use super::applied_at::AppliedAt;
 use range_set::RangeSet;
@@ -182,10 +182,16 @@ impl IdSet {
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
+    pub(crate) fn evict_segments_and_count_evicted(
+        &mut self,
+        used_until_offset: u64,
+        commit_number: u64,
+    ) -> u64 {
         match &mut self.content {
             IdSetContent::Ranges(_) => 0,
-            IdSetContent::Segments(ids) => ids.evict_and_count_evicted(used_until_offset, commit_number),
+            IdSetContent::Segments(ids) => {
+                ids.evict_and_count_evicted(used_until_offset, commit_number)
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the core needs loaded, and the loaded data.
 
 use market::{BarRow, Instrument, Window};
-use store::{BarKey, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, SegmentIds};
+use store::{BarKey, IdSegmentKey, IdSetKey, SegmentIds, StoredIdSegment, StoredIdSet};
 
 /// Data that has to be loaded before the next record, or a trade soon after it, can be applied.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -204,7 +204,10 @@ impl PartitionSymbols {
         left_out: LeftOutNotice,
         at: AppliedAt,
     ) -> Admission {
-        let admission = self.table.get_mut(index).apply_left_out_notice(left_out, at);
+        let admission = self
+            .table
+            .get_mut(index)
+            .apply_left_out_notice(left_out, at);
         if matches!(admission, Admission::Counted { .. }) {
             self.record_dirty_minutes_change(index);
         }
@@ -215,14 +218,22 @@ impl PartitionSymbols {
     /// refold would be appended again.
     pub(crate) fn clear_mark_of_left_out_refold(&mut self, key: &Bytes, refold: &RefoldResult) {
         if let ResolvedRecordKey::Symbol(index) = self.resolve_record_key(key)
-            && self.table.get_mut(index).clear_mark_of_left_out_refold(refold)
+            && self
+                .table
+                .get_mut(index)
+                .clear_mark_of_left_out_refold(refold)
         {
             self.record_dirty_minutes_change(index);
         }
     }
 
     /// Closes the windows that a trade at a time closes, without counting it.
-    pub(crate) fn advance_watermark_for_uncounted_trade(&mut self, key: &Bytes, time_ns: i64, at: AppliedAt) {
+    pub(crate) fn advance_watermark_for_uncounted_trade(
+        &mut self,
+        key: &Bytes,
+        time_ns: i64,
+        at: AppliedAt,
+    ) {
         if let Some(index) = self.table.find_by_key(key) {
             let symbol = self.table.get_mut(index);
             let settings = self.venues.settings(symbol.venue_index());
@@ -282,7 +293,8 @@ impl PartitionSymbols {
         let mut evicted_segments = 0;
         if let Some(used_until_offset) = used_until_offset {
             for symbol in self.table.iter_mut() {
-                evicted_segments += symbol.evict_id_segments_and_count_evicted(used_until_offset, commit_number);
+                evicted_segments +=
+                    symbol.evict_id_segments_and_count_evicted(used_until_offset, commit_number);
             }
         }
         IdEvictionOutcome {

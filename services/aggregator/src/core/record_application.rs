@@ -64,7 +64,9 @@ impl RecordApplication<'_> {
 
     #[inline]
     fn apply_trade(&mut self, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns()) {
+        if let Err(reject) =
+            market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns())
+        {
             return self.dead_letter_with_explanation(reject);
         }
         let Some(index) = self
@@ -83,7 +85,9 @@ impl RecordApplication<'_> {
     }
 
     fn apply_amendment(&mut self, amendment: &Amendment, trade: &Trade) -> RecordOutcome {
-        if let Err(reject) = market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns()) {
+        if let Err(reject) =
+            market::validate_trade_of_any_venue(trade, self.at.greatest_append_time_ns())
+        {
             return self.dead_letter_with_explanation(reject);
         }
         let check = |settings: &VenueSettings| settings.validate_amendment(amendment, trade);
@@ -204,7 +208,9 @@ impl RecordApplication<'_> {
     /// Gives the bars that an earlier record may have changed a later `through`, because that
     /// record is left out.
     fn apply_left_out_notice(&mut self, left_out: LeftOutNotice) -> RecordOutcome {
-        self.apply_to_symbol(|symbols, index, at| symbols.apply_left_out_notice(index, left_out, at))
+        self.apply_to_symbol(|symbols, index, at| {
+            symbols.apply_left_out_notice(index, left_out, at)
+        })
     }
 
     /// Applies a record that is no tick to the symbol that its key names, which is added if it is

@@ -242,8 +242,14 @@ impl SymbolFold {
 
     /// Gives every bar that an earlier record may have changed a later `through`, because that
     /// record is left out.
-    pub(crate) fn apply_left_out_notice(&mut self, left_out: LeftOutNotice, at: AppliedAt) -> Admission {
-        let admission = self.amendment_application(at).apply_left_out_notice(left_out);
+    pub(crate) fn apply_left_out_notice(
+        &mut self,
+        left_out: LeftOutNotice,
+        at: AppliedAt,
+    ) -> Admission {
+        let admission = self
+            .amendment_application(at)
+            .apply_left_out_notice(left_out);
         if matches!(admission, Admission::Counted { .. }) {
             self.bars.set_through_of_open_bars(at);
         }
@@ -340,8 +346,13 @@ impl SymbolFold {
 
     /// Drops the segments of ids that may leave memory and were not used after the record at an
     /// offset. Returns how many.
-    pub(crate) fn evict_id_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
-        self.ids.evict_segments_and_count_evicted(used_until_offset, commit_number)
+    pub(crate) fn evict_id_segments_and_count_evicted(
+        &mut self,
+        used_until_offset: u64,
+        commit_number: u64,
+    ) -> u64 {
+        self.ids
+            .evict_segments_and_count_evicted(used_until_offset, commit_number)
     }
 
     /// Takes the bars that changed since the last call.
@@ -375,8 +386,10 @@ impl SymbolFold {
         before_commit_number: u64,
         at: AppliedAt,
     ) -> usize {
-        self.pending_amendments.drop_expired(at.greatest_append_time_ns());
-        self.bars.evict_and_count_remaining(before_commit_number, at)
+        self.pending_amendments
+            .drop_expired(at.greatest_append_time_ns());
+        self.bars
+            .evict_and_count_remaining(before_commit_number, at)
             + self.ids.evict_and_count_remaining(before_commit_number)
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::own_records::new_record;
 use super::role::PartitionWorker;
-use crate::core::{InstrumentBarUpdate, FoldCore};
+use crate::core::{FoldCore, InstrumentBarUpdate};
 use crate::error::WorkerError;
 
 /// How many bars of an instrument one record holds at most: far fewer than the size limit of a

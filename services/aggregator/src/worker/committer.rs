@@ -156,7 +156,9 @@ impl<'a, B: Backend> Committer<'a, B> {
         let worker = self.worker;
         match outcome {
             Ok(CommitOutcome::Committed) => {
-                let spent = self.state.end_successful_commit(worker.stores.clock.monotonic_ns());
+                let spent = self
+                    .state
+                    .end_successful_commit(worker.stores.clock.monotonic_ns());
                 core.record_commit_and_evict_unused();
                 readiness.report_recovery();
                 worker.metrics.commits.increment(1);

@@ -5,7 +5,7 @@ use market::{DayStart, Instrument, Interval};
 use serde::{Deserialize, Serialize};
 
 use super::periods::PeriodSequence;
-use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
+use crate::cursor::{CursorCodec, CursorKind, CursorPosition};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 

@@ -6,7 +6,7 @@ use schemas::RecordPosition;
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
+use crate::cursor::{CursorCodec, CursorKind, CursorPosition};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 

@@ -38,7 +38,10 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
         let progress = bars.all_partition_progress().await?;
         let folded = PartitionProgress::find_in(&progress, partition)
             .map_or_else(Position::default, PartitionProgress::next_position);
-        let archived = ticks.next_archive_position(partition).await?.unwrap_or_default();
+        let archived = ticks
+            .next_archive_position(partition)
+            .await?
+            .unwrap_or_default();
         Ok(Self {
             finder: FirstDeliveryFinder {
                 bars,
@@ -73,7 +76,10 @@ impl<'a, R: BarReader, T: TickStore> DuplicatePageSource<'a, R, T> {
 
     /// Returns whether the partition holds a duplicate, of any of its symbols, at or after a
     /// position. Reads no ticks.
-    pub(super) async fn partition_has_duplicate_since(&self, since: Position) -> Result<bool, StoreError> {
+    pub(super) async fn partition_has_duplicate_since(
+        &self,
+        since: Position,
+    ) -> Result<bool, StoreError> {
         let FirstDeliveryFinder {
             bars,
             partition,

@@ -7,10 +7,10 @@ use eventlog::{MemoryLog, NewRecord};
 use host::Health;
 use market::{Bar, BarRow, DeclaredSettings, Interval, Trade, Venue, VenueSettings};
 use store::{
-    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangesQuery, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, MemoryNewestPriceStore,
-    PartitionState, PartitionTransaction, RegisteredTopicGeneration, SqliteTickStore, StoreError,
-    SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
+    BarKey, BarQuery, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRanges,
+    IdRangesQuery, IdSegmentKey, IdSetKey, MemoryNewestPriceStore, PartitionState,
+    PartitionTransaction, RegisteredTopicGeneration, SqliteTickStore, StoreError, StoredIdSegment,
+    StoredIdSet, SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::*;
@@ -113,7 +113,10 @@ impl BarReader for FreezableReader {
         self.respond(Vec::new()).await
     }
 
-    async fn registered_topic_generations(&self, _: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+    async fn registered_topic_generations(
+        &self,
+        _: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         self.respond(Vec::new()).await
     }
 }

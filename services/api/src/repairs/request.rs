@@ -52,7 +52,10 @@ impl RepairRequest {
             venue: parse_venue(&text_member(&object, 0)?)?,
             symbol: parse_symbol(&text_member(&object, 1)?)?,
         };
-        let (start_ns, end_ns) = (whole_minute_member_ns(&object, 2)?, whole_minute_member_ns(&object, 3)?);
+        let (start_ns, end_ns) = (
+            whole_minute_member_ns(&object, 2)?,
+            whole_minute_member_ns(&object, 3)?,
+        );
         if start_ns >= end_ns {
             let detail = "end is not after start";
             return Err(Problem::invalid_parameter(

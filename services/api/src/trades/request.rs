@@ -5,7 +5,7 @@ use market::{Decimal, EdgeTrade, Instrument, Position, TextKind, TradeId, valida
 use serde::{Deserialize, Serialize};
 use store::Tick;
 
-use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
+use crate::cursor::{CursorCodec, CursorKind, CursorPosition};
 use crate::params::{END_OF_TIME_NS, QueryParams};
 use crate::problem::Problem;
 

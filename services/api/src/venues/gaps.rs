@@ -4,9 +4,9 @@ use axum::http::Uri;
 use market::{Instrument, Symbol, Venue, format_time};
 use schemas::api::{IdGapJson, PageJson};
 use serde::{Deserialize, Serialize};
-use store::{BarReader, IdRangesQuery, IdRanges, IdSetKey, StoreError};
+use store::{BarReader, IdRanges, IdRangesQuery, IdSetKey, StoreError};
 
-use crate::cursor::{CursorKind, CursorPosition, CursorCodec};
+use crate::cursor::{CursorCodec, CursorKind, CursorPosition};
 use crate::params::{QueryParams, parse_symbol};
 use crate::problem::Problem;
 

@@ -71,7 +71,10 @@ async fn a_stream_goes_on_with_the_next_generation_of_a_retired_venue() {
     assert_eq!(world.send("POST", path, &headers, body).await.status, 200);
     post("2").await;
     let next = loop {
-        match socket.next_message_unless_ping_or_pong::<StreamMessage<Value>>().await {
+        match socket
+            .next_message_unless_ping_or_pong::<StreamMessage<Value>>()
+            .await
+        {
             Ok(Some(StreamMessage::Snapshot {
                 channel,
                 generation: 2,
@@ -95,7 +98,10 @@ async fn a_stream_goes_on_with_the_next_generation_of_a_retired_venue() {
             {"channel": CHANNEL, "epoch": epoch, "seq": seq, "generation": generation}]});
         socket.send_request(&request).await.unwrap();
         let recovered = loop {
-            match socket.next_message_unless_ping_or_pong::<StreamMessage<Value>>().await {
+            match socket
+                .next_message_unless_ping_or_pong::<StreamMessage<Value>>()
+                .await
+            {
                 Ok(Some(StreamMessage::Snapshot { recovered, .. })) => break recovered,
                 Ok(_) => {}
                 Err(error) => panic!("{error}"),

@@ -297,7 +297,11 @@ impl World {
             let mut is_folded = progress.len() == PARTITIONS as usize;
             for row in progress {
                 let end = self.trades.bounds(row.partition).await.unwrap().end;
-                let archived = self.ticks.next_archive_position(row.partition).await.unwrap();
+                let archived = self
+                    .ticks
+                    .next_archive_position(row.partition)
+                    .await
+                    .unwrap();
                 let archived = archived.map_or(0, |position| position.offset);
                 is_folded &= row.next_offset == end && archived == end;
             }

@@ -155,7 +155,9 @@ impl AggregatorTopicsAndStores {
             (schemas::BAR_UPDATES, &updates),
             (schemas::DEAD_LETTERS, &dead_letters),
         ])?;
-        let database = TradesTopicBinding::bind_if_database_identifiable(&connector, &trades.topic, &bars).await?;
+        let database =
+            TradesTopicBinding::bind_if_database_identifiable(&connector, &trades.topic, &bars)
+                .await?;
         let Some(database) = database else {
             return Ok(None);
         };

@@ -114,7 +114,9 @@ impl ApiPod {
                 &servers.trades.log,
             )) => match never {},
         };
-        let drained = followers.stop_all_and_abort_after_timeout(DRAIN_TIMEOUT).await;
+        let drained = followers
+            .stop_all_and_abort_after_timeout(DRAIN_TIMEOUT)
+            .await;
         close_topics(vec![servers.trades.log, servers.updates.log]).await;
         ended.and(drained)
     }

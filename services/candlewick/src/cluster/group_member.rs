@@ -164,7 +164,10 @@ impl JoinedMember {
                 drained,
             } => {
                 tracing::info!(?partitions, "revoked; finishing them");
-                let finished = self.tasks.stop_and_abort_after_timeout(&partitions, DRAIN_TIMEOUT).await;
+                let finished = self
+                    .tasks
+                    .stop_and_abort_after_timeout(&partitions, DRAIN_TIMEOUT)
+                    .await;
                 drop(drained);
                 finished?;
             }
@@ -201,7 +204,10 @@ impl JoinedMember {
         P: Future<Output = Vec<(u32, u64)>>,
     {
         let partitions = self.tasks.partitions();
-        let drained = self.tasks.stop_all_and_abort_after_timeout(DRAIN_TIMEOUT).await;
+        let drained = self
+            .tasks
+            .stop_all_and_abort_after_timeout(DRAIN_TIMEOUT)
+            .await;
         self.metrics.partitions.set(0.0);
         tracing::info!(?partitions, "finished; leaving the group");
         request_offset_commits(&self.membership, &partitions, next_offsets).await;

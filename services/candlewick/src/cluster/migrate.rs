@@ -67,7 +67,10 @@ impl MigrateArgs {
 
     /// Reads the settings, but does not check the file for unknown keys. Errors are collected in
     /// the reader.
-    pub(crate) fn read_and_collect_errors(self, reader: &mut ErrorCollectingConfigReader) -> (ProcessSettings, MigrateSettings) {
+    pub(crate) fn read_and_collect_errors(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> (ProcessSettings, MigrateSettings) {
         let wait = self.read_wait_limit(reader);
         // A migration does not listen: the port is not used.
         let process = self.process.read(reader, 0);

@@ -112,8 +112,12 @@ impl<C: Clock> PartitionTasks<C> {
     ///
     /// # Errors
     /// If a task failed.
-    pub(super) async fn stop_all_and_abort_after_timeout(&mut self, timeout: Duration) -> anyhow::Result<()> {
-        self.stop_and_abort_after_timeout(&self.partitions(), timeout).await
+    pub(super) async fn stop_all_and_abort_after_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> anyhow::Result<()> {
+        self.stop_and_abort_after_timeout(&self.partitions(), timeout)
+            .await
     }
 
     /// Waits until a task ends that was not stopped, and returns the error. Waits for ever if
@@ -165,7 +169,8 @@ impl<C: Clock> PartitionTasks<C> {
             if let Some(partition) = partition {
                 self.running.remove(&partition);
             }
-            let is_failure_ignored = partition.is_some_and(|partition| ignore_failures_of.contains(&partition));
+            let is_failure_ignored =
+                partition.is_some_and(|partition| ignore_failures_of.contains(&partition));
             if let Err(failure) = result
                 && !is_failure_ignored
             {

@@ -81,7 +81,8 @@ impl StandstillWatch {
             let stood = standstill.measure(unread, SystemClock.monotonic_ns());
             watched.seconds.set(stood.as_secs_f64());
             let unread = unread.filter(|_| stood >= STANDSTILL_AFTER);
-            let reason = unread.map(|unread| explain_standstill(self.topic_name, partition, &unread));
+            let reason =
+                unread.map(|unread| explain_standstill(self.topic_name, partition, &unread));
             self.report.set_reason(partition, reason);
         }
     }

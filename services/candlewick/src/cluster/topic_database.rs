@@ -61,7 +61,11 @@ pub(super) struct BindingRefusal(AtomicBool);
 
 impl BindingRefusal {
     /// Checks what the topic is bound to, and remembers a refusal.
-    fn check_and_remember_refusal(&self, own: &DatabaseIdentity, bound: Option<&str>) -> Result<(), BindError> {
+    fn check_and_remember_refusal(
+        &self,
+        own: &DatabaseIdentity,
+        bound: Option<&str>,
+    ) -> Result<(), BindError> {
         match bound {
             Some(bound) => own.check_same_database(bound).inspect_err(|_| {
                 self.0.store(true, Ordering::Relaxed);
@@ -153,14 +157,16 @@ impl TradesTopicBinding {
 
     async fn bind_or_check(&self) -> Result<(), BindError> {
         let bound = self.binding.read().await?;
-        self.refusal.check_and_remember_refusal(&self.own, bound.as_deref())?;
+        self.refusal
+            .check_and_remember_refusal(&self.own, bound.as_deref())?;
         if bound.is_some() {
             return Ok(());
         }
         self.binding.write(&self.own.0).await?;
         // Two aggregators may have bound it at once: the last one has.
         let bound = self.binding.read().await?.unwrap_or_default();
-        self.refusal.check_and_remember_refusal(&self.own, Some(&bound))
+        self.refusal
+            .check_and_remember_refusal(&self.own, Some(&bound))
     }
 
     /// Waits until the topic is bound to another database, and returns why this process has to end.
@@ -173,7 +179,10 @@ impl TradesTopicBinding {
             let Ok(bound) = self.binding.read().await else {
                 continue;
             };
-            if let Some(Err(error)) = bound.as_ref().map(|bound| self.own.check_same_database(bound)) {
+            if let Some(Err(error)) = bound
+                .as_ref()
+                .map(|bound| self.own.check_same_database(bound))
+            {
                 return LogError::Refused {
                     topic: self.topic_name.clone(),
                     reason: error.to_string(),
@@ -216,14 +225,18 @@ mod tests {
         let own = DatabaseIdentity("7/1/public bars in staging at db:5432".to_owned());
         let refusal = BindingRefusal::default();
         refusal.check_and_remember_refusal(&own, None).unwrap();
-        refusal.check_and_remember_refusal(&own, Some(&own.0)).unwrap();
+        refusal
+            .check_and_remember_refusal(&own, Some(&own.0))
+            .unwrap();
         let other = Some("8/1/public bars in production at db2:5432");
         refusal.check_and_remember_refusal(&own, other).unwrap_err();
         // The topic was recreated, which removes its binding.
         let error = refusal.check_and_remember_refusal(&own, None).unwrap_err();
         assert!(matches!(error, BindError::RefusedBefore { .. }), "{error}");
         // An operator has bound it to this database.
-        refusal.check_and_remember_refusal(&own, Some(&own.0)).unwrap();
+        refusal
+            .check_and_remember_refusal(&own, Some(&own.0))
+            .unwrap();
     }
 
     #[test]

@@ -11,7 +11,7 @@ use kafka::{KafkaTopic, TopicRight};
 use store::{BarReader, BarStore, StoreError, TopicGeneration};
 
 use super::servers::{
-    GuardedBars, GuardedTopic, GuardedKafkaClient, ServerConnector, is_unusable_store,
+    GuardedBars, GuardedKafkaClient, GuardedTopic, ServerConnector, is_unusable_store,
 };
 use super::topic_database::{BindError, BindingRefusal, check_not_bound_elsewhere};
 

@@ -141,7 +141,10 @@ impl StandaloneArgs {
     }
 
     /// Reads the settings, but does not check the file for unknown keys.
-    pub(crate) fn read_and_collect_errors(self, reader: &mut ErrorCollectingConfigReader) -> StandaloneConfig {
+    pub(crate) fn read_and_collect_errors(
+        self,
+        reader: &mut ErrorCollectingConfigReader,
+    ) -> StandaloneConfig {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8080));
         StandaloneConfig {
             folder: self.read_folder_options(reader),

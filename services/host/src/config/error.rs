@@ -94,8 +94,11 @@ impl ConfigError {
         } else {
             format!(" ({cause})")
         };
-        let (key, expected, source_name) =
-            (key.to_owned(), expected.to_owned(), found.source.to_string());
+        let (key, expected, source_name) = (
+            key.to_owned(),
+            expected.to_owned(),
+            found.source.to_string(),
+        );
         Self::Invalid {
             key,
             source_name,

@@ -246,7 +246,10 @@ async fn a_retired_name_begins_another_generation_on_every_process() {
     let (_folder, store) = empty_store().await;
     let [pod, other] = [new_producer(&log, &store), new_producer(&log, &store)];
     let venue: Venue = "v".parse().unwrap();
-    let unknown = pod.retire_and_return_next_generation(&venue, 1).await.unwrap_err();
+    let unknown = pod
+        .retire_and_return_next_generation(&venue, 1)
+        .await
+        .unwrap_err();
     let IngestError::Rejected { reason, .. } = unknown else {
         panic!("{unknown}");
     };
@@ -255,7 +258,13 @@ async fn a_retired_name_begins_another_generation_on_every_process() {
     pod.append(trades("v", 1)).await.unwrap();
     // A repeated request retires nothing else.
     for _ in 0..2 {
-        assert_eq!(pod.retire_and_return_next_generation(&venue, 1).await.unwrap().as_str(), "v@2");
+        assert_eq!(
+            pod.retire_and_return_next_generation(&venue, 1)
+                .await
+                .unwrap()
+                .as_str(),
+            "v@2"
+        );
     }
     assert_eq!(pod.venue_in_use(&venue).await.unwrap().as_str(), "v@2");
     let settings = pod.settings_declared_everywhere(&venue).await.unwrap();
@@ -269,10 +278,23 @@ async fn a_retired_name_begins_another_generation_on_every_process() {
     assert_eq!(rejected[0].reason, RejectReason::VenueUnknown);
     assert_eq!(keys_of_trades(&log).await, ["v:A", "v@2:A", "v@2:A"]);
     // Another process reads the change from the log when it declares, at the latest.
-    assert_eq!(other.retire_and_return_next_generation(&venue, 1).await.unwrap().as_str(), "v@2");
+    assert_eq!(
+        other
+            .retire_and_return_next_generation(&venue, 1)
+            .await
+            .unwrap()
+            .as_str(),
+        "v@2"
+    );
     other.append(trades("v", 5)).await.unwrap();
     assert_eq!(keys_of_trades(&log).await.len(), 4);
-    assert_eq!(pod.retire_and_return_next_generation(&venue, 2).await.unwrap().as_str(), "v@3");
+    assert_eq!(
+        pod.retire_and_return_next_generation(&venue, 2)
+            .await
+            .unwrap()
+            .as_str(),
+        "v@3"
+    );
     let rejected = pod.append(trades("v@2", 6)).await.unwrap().rejected;
     assert_eq!(rejected[0].reason, RejectReason::VenueRetired);
 }

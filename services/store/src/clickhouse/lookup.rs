@@ -71,7 +71,8 @@ pub(super) async fn read_first_matching_ticks(
     let mut queries = Vec::new();
     let range = |query| bind_table_range(query, instrument, start_ns, end_ns);
     let number_bytes = |(_, scope): &(u64, &str)| BYTES_PER_NUMBER + max_escaped_text_bytes(scope);
-    let text_pair_bytes = |(id, scope): &(&str, &str)| max_escaped_text_bytes(id) + max_escaped_text_bytes(scope);
+    let text_pair_bytes =
+        |(id, scope): &(&str, &str)| max_escaped_text_bytes(id) + max_escaped_text_bytes(scope);
     let sender_bytes = |(_, key): &(u64, String)| BYTES_PER_NUMBER + max_escaped_text_bytes(key);
     queries.extend(queries_for(server, &NUMBERS, numbers, number_bytes, range));
     queries.extend(queries_for(server, &TEXTS, texts, text_pair_bytes, range));

@@ -9,8 +9,8 @@ use crate::epoch_ends::EpochEnds;
 use crate::error::StoreError;
 use crate::offset_run::OffsetRun;
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
-    StoredIdSet, PartitionProgress, PartitionState, PartitionTransaction, SymbolRow, TickVerdict,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSetKey, PartitionProgress,
+    PartitionState, PartitionTransaction, StoredIdSegment, StoredIdSet, SymbolRow, TickVerdict,
     VenueRow,
 };
 use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration};
@@ -129,8 +129,12 @@ impl<S: BarReader, C: Clock> BarReader for GuardedStore<S, C> {
         self.call(self.store.dirty_minutes(partition)).await
     }
 
-    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
-        self.call(self.store.registered_topic_generations(topic)).await
+    async fn registered_topic_generations(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+        self.call(self.store.registered_topic_generations(topic))
+            .await
     }
 }
 

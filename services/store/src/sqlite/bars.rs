@@ -142,7 +142,9 @@ impl BarStore for SqliteBarStore {
     ) -> Result<CommitOutcome, StoreError> {
         let timer = CommitStopwatch::start();
         let mut write_transaction = self.writer.begin().await?;
-        let outcome = commit::write_transaction_without_commit(write_transaction.connection(), transaction).await;
+        let outcome =
+            commit::write_transaction_without_commit(write_transaction.connection(), transaction)
+                .await;
         let outcome = write_transaction.convert_and_count_error(outcome)?;
         match outcome {
             CommitOutcome::Conflict => write_transaction.rollback().await?,
@@ -161,7 +163,9 @@ impl BarStore for SqliteBarStore {
         transaction: &PartitionTransaction,
     ) -> Result<CommitOutcome, StoreError> {
         let mut write_transaction = self.writer.begin().await?;
-        let outcome = commit::write_transaction_without_commit(write_transaction.connection(), transaction).await;
+        let outcome =
+            commit::write_transaction_without_commit(write_transaction.connection(), transaction)
+                .await;
         let outcome = write_transaction.convert_and_count_error(outcome)?;
         write_transaction.rollback().await?;
         Ok(outcome)

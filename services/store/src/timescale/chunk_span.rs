@@ -44,7 +44,8 @@ const SELECT_END_OF_FIRST_WEEKS: &str = "WITH RECURSIVE weeks (number, end_time)
 impl BarStartRange {
     /// Returns whether the range lies in `max_chunks` chunks at most.
     pub(super) fn fits_in(self, max_chunks: u32) -> bool {
-        self.end <= self.first || self.first.chunk_weeks_touched_until(self.end) <= i64::from(max_chunks)
+        self.end <= self.first
+            || self.first.chunk_weeks_touched_until(self.end) <= i64::from(max_chunks)
     }
 
     /// Returns the part of the range at its newest or oldest end that lies in `max_chunks` chunks

@@ -136,7 +136,8 @@ pub(super) async fn delete_expired_closed_bar_batch(
             break;
         };
         let budget = remaining_row_budget(deleted.rows);
-        let delete = delete_expired_closed_bars_of_day(session, day, before_ns, budget, policy.edition);
+        let delete =
+            delete_expired_closed_bars_of_day(session, day, before_ns, budget, policy.edition);
         deleted.rows += delete.await?;
         if deleted.rows >= MAX_ROWS {
             break;

@@ -9,8 +9,8 @@ use super::id_set_key::IdSetKeyColumns;
 use crate::id_chunk::{self, IdSegmentAssembler};
 use crate::last_rows::last_row_of_each_key;
 use crate::{
-    IdSegmentKey, StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdSetChange, StoredIdSet,
-    IdSetWrites,
+    IdSegmentKey, IdSegmentStart, IdSegmentSummary, IdSetChange, IdSetWrites, StoredIdSegment,
+    StoredIdSet,
 };
 
 const UPSERT_ID_SETS: &str = "INSERT INTO id_sets (instrument, scope, bucket_ns, last_append_ns) \
@@ -227,7 +227,10 @@ pub(super) fn assemble_id_segments(
         let index = usize::try_from(key_index - 1).expect("it is the index of a key");
         readers[index].add_chunk(number, &body)?;
     }
-    Ok(readers.into_iter().map(IdSegmentAssembler::into_stored_segment).collect())
+    Ok(readers
+        .into_iter()
+        .map(IdSegmentAssembler::into_stored_segment)
+        .collect())
 }
 
 /// Assembles the sets of `key_count` keys from the rows of [`SELECT_ID_SETS`].

@@ -23,8 +23,8 @@ use super::{amendments, bar_reads, id_sets, row, topics};
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::topic_generation::RegisteredTopicGeneration;
 use crate::{
-    BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRangesQuery, IdRanges,
-    IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, OffsetRun, PartitionProgress, StoreError,
+    BarKey, BarQuery, BarReader, DirtyMinuteRow, EpochEnds, ExcludedRange, IdRanges, IdRangesQuery,
+    IdSegmentKey, IdSetKey, OffsetRun, PartitionProgress, StoreError, StoredIdSegment, StoredIdSet,
     SymbolQuery, SymbolRow, TickVerdict, VenueRow,
 };
 
@@ -357,8 +357,12 @@ impl BarReader for TimescaleBarReader {
         self.read_rows(select, amendments::read_dirty_minute).await
     }
 
-    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+    async fn registered_topic_generations(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         let select = query(topics::SELECT_TOPICS).bind(topic);
-        self.read_rows(select, topics::read_registered_generation).await
+        self.read_rows(select, topics::read_registered_generation)
+            .await
     }
 }

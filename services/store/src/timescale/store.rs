@@ -145,7 +145,10 @@ impl TimescaleBarStore {
 
     /// Drops expired chunks one by one, until one held rows, and returns how many. Each chunk that
     /// is left empty would be locked by reads, because no day of `bar_days` divides those.
-    async fn drop_expired_chunks_until_rows_dropped(&self, bars_before_ns: i64) -> Result<u64, StoreError> {
+    async fn drop_expired_chunks_until_rows_dropped(
+        &self,
+        bars_before_ns: i64,
+    ) -> Result<u64, StoreError> {
         for _ in 0..self.chunk_lock_policy().max_chunks {
             let mut connection = self.begin_transaction().await?;
             let rows = closed_bar_retention::drop_expired_chunk_and_count_rows(
@@ -169,9 +172,12 @@ impl TimescaleBarStore {
         loop {
             let mut connection = self.begin_transaction().await?;
             let policy = self.chunk_lock_policy();
-            let deleted =
-                closed_bar_retention::delete_expired_closed_bar_batch(connection.session(), before_ns, policy)
-                    .await;
+            let deleted = closed_bar_retention::delete_expired_closed_bar_batch(
+                connection.session(),
+                before_ns,
+                policy,
+            )
+            .await;
             let deleted = connection.end_transaction(deleted, TransactionEnding::Commit);
             let deleted = deleted.await?;
             if deleted.rows > 0 || !deleted.has_more {
@@ -225,7 +231,9 @@ impl BarStore for TimescaleBarStore {
         let started = CommitStopwatch::start();
         let mut connection = self.begin_with_staging_table().await?;
         let policy = self.chunk_lock_policy();
-        let outcome = commit::write_transaction_without_commit(connection.session(), transaction, policy).await;
+        let outcome =
+            commit::write_transaction_without_commit(connection.session(), transaction, policy)
+                .await;
         let ending = match outcome {
             Ok(CommitOutcome::Conflict) => TransactionEnding::Rollback,
             _ => TransactionEnding::Commit,
@@ -245,7 +253,9 @@ impl BarStore for TimescaleBarStore {
     ) -> Result<CommitOutcome, StoreError> {
         let mut connection = self.begin_with_staging_table().await?;
         let policy = self.chunk_lock_policy();
-        let outcome = commit::write_transaction_without_commit(connection.session(), transaction, policy).await;
+        let outcome =
+            commit::write_transaction_without_commit(connection.session(), transaction, policy)
+                .await;
         connection
             .end_transaction(outcome, TransactionEnding::Rollback)
             .await
@@ -307,7 +317,9 @@ impl BarStore for TimescaleBarStore {
     ) -> Result<u64, StoreError> {
         let (mut dropped, mut slack_ns) = (0, 0);
         if self.edition != TimescaleEdition::PostgresOnly {
-            dropped = self.drop_expired_chunks_until_rows_dropped(bars_before_ns).await?;
+            dropped = self
+                .drop_expired_chunks_until_rows_dropped(bars_before_ns)
+                .await?;
             let slack = self.server().config().chunk_slack;
             slack_ns = i64::try_from(slack.as_nanos()).unwrap_or(i64::MAX);
         }

@@ -9,7 +9,7 @@ use super::column::{
 };
 use super::database_error::DatabaseError;
 use crate::StoreError;
-use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration, RegistrationDecision};
+use crate::topic_generation::{RegisteredTopicGeneration, RegistrationDecision, TopicGeneration};
 
 /// Selects `topic_id`, epoch, partitions, origin of a topic.
 pub(super) const SELECT_TOPICS: &str =
@@ -123,7 +123,9 @@ pub(super) fn read_epoch_end(row: &PgRow) -> Result<Position, DatabaseError> {
 }
 
 /// Reads a row of [`SELECT_TOPICS`].
-pub(super) fn read_registered_generation(row: &PgRow) -> Result<RegisteredTopicGeneration, DatabaseError> {
+pub(super) fn read_registered_generation(
+    row: &PgRow,
+) -> Result<RegisteredTopicGeneration, DatabaseError> {
     Ok(RegisteredTopicGeneration {
         topic_id: row.try_get(0)?,
         epoch: read_bigint_bits_as_u64(row, 1)?,

@@ -1,8 +1,8 @@
 //! Sets of ids.
 
 use candlewick_store::{
-    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdRangesQuery, IdRanges, IdSegmentKey,
-    IdSegmentStart, IdChunkWrite, IdSetChange, IdSetKey, StoredIdSet, IdSetWrites, SegmentIds,
+    AMENDMENTS_SCOPE, BarReader, BarStore, ExcludedRange, IdChunkWrite, IdRanges, IdRangesQuery,
+    IdSegmentKey, IdSegmentStart, IdSetChange, IdSetKey, IdSetWrites, SegmentIds, StoredIdSet,
     TickVerdict,
 };
 

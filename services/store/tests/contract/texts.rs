@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use candlewick_store::{
-    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdSegmentKey, IdSegmentStart, IdChunkWrite,
+    BarQuery, BarReader, BarStore, DirtyMinuteChange, IdChunkWrite, IdSegmentKey, IdSegmentStart,
     IdSetChange, IdSetKey, IdSetWrites, PartitionTransaction, PendingAmendmentRow, RefoldMark,
     SegmentIds, StoredBar, SymbolRow, TickStore, VenueRow,
 };

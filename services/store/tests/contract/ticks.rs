@@ -134,7 +134,10 @@ pub(crate) async fn a_large_block_comes_back_whole(store: &impl TickStore) {
     assert!(read.into_iter().eq((0..TICKS).map(|offset| (0, offset))));
     let btc = instrument("binance:BTCUSDT");
     assert_eq!(
-        store.hours_with_tick_count_upper_bounds(&btc, 0, 2).await.unwrap(),
+        store
+            .hours_with_tick_count_upper_bounds(&btc, 0, 2)
+            .await
+            .unwrap(),
         [(0, TICKS)]
     );
 }

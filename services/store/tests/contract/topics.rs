@@ -21,7 +21,11 @@ fn generation(topic: &str, topic_id: &str) -> TopicGeneration {
 
 /// Returns the ids and epochs of the registered generations of a topic.
 async fn registered(store: &impl BarReader, topic: &str) -> Vec<(String, u64)> {
-    let topics = store.registered_topic_generations(topic).await.unwrap().into_iter();
+    let topics = store
+        .registered_topic_generations(topic)
+        .await
+        .unwrap()
+        .into_iter();
     topics.map(|topic| (topic.topic_id, topic.epoch)).collect()
 }
 

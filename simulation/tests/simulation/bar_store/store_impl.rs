@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use market::{BarRow, Instrument, Position, Venue};
 use store::{
     BarKey, BarQuery, BarReader, BarStore, CommitOutcome, DirtyMinuteRow, EpochEnds, ExcludedRange,
-    IdRangesQuery, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey, StoredIdSet, PartitionProgress,
-    PartitionState, PartitionTransaction, RegisteredTopicGeneration, SegmentIds, StoreError, StoredBar,
-    SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
+    IdRanges, IdRangesQuery, IdSegmentKey, IdSetKey, PartitionProgress, PartitionState,
+    PartitionTransaction, RegisteredTopicGeneration, SegmentIds, StoreError, StoredBar,
+    StoredIdSegment, StoredIdSet, SymbolQuery, SymbolRow, TickVerdict, TopicGeneration, VenueRow,
 };
 
 use super::stored_state::StoredState;
@@ -278,7 +278,10 @@ impl BarReader for SimBarReader {
         unreachable!("no role asks for marks alone")
     }
 
-    async fn registered_topic_generations(&self, _: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+    async fn registered_topic_generations(
+        &self,
+        _: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         unreachable!("the simulation sets the epochs")
     }
 }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use market::{BarRow, DeclaredSettings, Instrument, Position, Venue, Window};
 use store::{
-    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSegmentKey, StoredIdSegment,
-    IdSegmentStart, IdSegmentSummary, IdSetKey, StoredIdSet, IdSetWrites, PartitionProgress,
-    PendingAmendmentRow, RefoldMark, SegmentIds, SymbolRow, VenueRow,
+    AMENDMENTS_SCOPE, DirtyMinuteRow, EpochEnds, ExcludedRange, IdSegmentKey, IdSegmentStart,
+    IdSegmentSummary, IdSetKey, IdSetWrites, PartitionProgress, PendingAmendmentRow, RefoldMark,
+    SegmentIds, StoredIdSegment, StoredIdSet, SymbolRow, VenueRow,
 };
 
 /// What is stored as of one commit.

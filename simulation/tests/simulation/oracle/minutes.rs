@@ -125,7 +125,11 @@ impl Oracle {
         RecordOutcome::NotATick
     }
 
-    pub(super) fn apply_left_out(&mut self, record: &Record, left_out: LeftOutNotice) -> RecordOutcome {
+    pub(super) fn apply_left_out(
+        &mut self,
+        record: &Record,
+        left_out: LeftOutNotice,
+    ) -> RecordOutcome {
         let start_ns = left_out.start_ns;
         let lacks_bar = self.instrument(record).is_none_or(|instrument| {
             let minute = Interval::M1.window_containing(start_ns);

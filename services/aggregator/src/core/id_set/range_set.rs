@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{StoredIdSet, IdSetWrites};
+use store::{IdSetWrites, StoredIdSet};
 
 /// A set of numbers as inclusive ranges that neither overlap nor touch. The range that grew last is
 /// kept apart from the others, so that inserting the next number in a row costs two comparisons.

@@ -2,8 +2,8 @@
 
 use store::IdChunkWrite;
 
-use super::packed_ids::PackedIds;
 use super::id_in_segment::IdInSegment;
+use super::packed_ids::PackedIds;
 
 /// How many ids that came out of order wait before they are packed.
 const MAX_OUT_OF_ORDER: usize = 256;

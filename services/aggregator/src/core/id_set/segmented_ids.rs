@@ -1,7 +1,7 @@
 //! Ids one by one: numbers, and digests of other ids.
 
 use market::{TradeId, TradeIdRef};
-use store::{StoredIdSegment, IdSegmentStart, IdSegmentSummary, IdSetWrites, SegmentIds};
+use store::{IdSegmentStart, IdSegmentSummary, IdSetWrites, SegmentIds, StoredIdSegment};
 
 use super::id_digest::IdDigestKey;
 use super::segment::Segment;
@@ -74,16 +74,28 @@ impl SegmentedIds {
     }
 
     /// Returns whether an id was inserted. Its segment has to be in memory.
-    pub(crate) fn contains(&mut self, id: TradeIdRef<'_>, key: &IdDigestKey, used_at_offset: u64) -> bool {
+    pub(crate) fn contains(
+        &mut self,
+        id: TradeIdRef<'_>,
+        key: &IdDigestKey,
+        used_at_offset: u64,
+    ) -> bool {
         match (id, &mut self.digests) {
             (TradeIdRef::Number(number), _) => self.numbers.contains(number, used_at_offset),
-            (TradeIdRef::Other(id), Some(digests)) => digests.contains(digest(id, key), used_at_offset),
+            (TradeIdRef::Other(id), Some(digests)) => {
+                digests.contains(digest(id, key), used_at_offset)
+            }
             (TradeIdRef::Other(_), None) => false,
         }
     }
 
     /// Puts the stored ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_loaded(&mut self, start: IdSegmentStart, stored: StoredIdSegment, used_at_offset: u64) {
+    pub(crate) fn accept_loaded(
+        &mut self,
+        start: IdSegmentStart,
+        stored: StoredIdSegment,
+        used_at_offset: u64,
+    ) {
         match (start, stored.ids, &mut self.digests) {
             (IdSegmentStart::Number(start), SegmentIds::Numbers(ids), _) => {
                 self.numbers
@@ -143,10 +155,17 @@ impl SegmentedIds {
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
+    pub(crate) fn evict_and_count_evicted(
+        &mut self,
+        used_until_offset: u64,
+        commit_number: u64,
+    ) -> u64 {
         let digests = self.digests.as_mut();
-        self.numbers.evict_and_count_evicted(used_until_offset, commit_number)
-            + digests.map_or(0, |digests| digests.evict_and_count_evicted(used_until_offset, commit_number))
+        self.numbers
+            .evict_and_count_evicted(used_until_offset, commit_number)
+            + digests.map_or(0, |digests| {
+                digests.evict_and_count_evicted(used_until_offset, commit_number)
+            })
     }
 
     /// Returns the memory that the ids use, in bytes.

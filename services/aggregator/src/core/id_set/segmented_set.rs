@@ -1,9 +1,9 @@
 //! A set of ids of one kind, in segments that may leave memory one by one.
 
-use store::{IdSegmentStart, IdChunkWrite};
+use store::{IdChunkWrite, IdSegmentStart};
 
-use super::segment::Segment;
 use super::id_in_segment::IdInSegment;
+use super::segment::Segment;
 
 /// A segment that grows at its end is ended at this many ids: the part of a set that new ids need
 /// stays small.
@@ -184,7 +184,13 @@ impl<I: IdInSegment> SegmentedSet<I> {
     }
 
     /// Puts the stored ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_loaded(&mut self, start: I, ids: Vec<I>, chunk_count: u32, used_at_offset: u64) {
+    pub(crate) fn accept_loaded(
+        &mut self,
+        start: I,
+        ids: Vec<I>,
+        chunk_count: u32,
+        used_at_offset: u64,
+    ) {
         let index = self.index_of(start);
         let segment = self.segment_mut(index);
         if segment.start == start {
@@ -231,7 +237,10 @@ impl<I: IdInSegment> SegmentedSet<I> {
     }
 
     /// Returns the segments that may leave memory now or after a commit.
-    pub(crate) fn resident(&self, commit_number: u64) -> impl Iterator<Item = ResidentSegment> + '_ {
+    pub(crate) fn resident(
+        &self,
+        commit_number: u64,
+    ) -> impl Iterator<Item = ResidentSegment> + '_ {
         self.segments().filter_map(move |segment| {
             let waits_for_commit = segment.waits_for_commit(commit_number);
             let is_listed = waits_for_commit || segment.is_evictable(commit_number);
@@ -245,7 +254,11 @@ impl<I: IdInSegment> SegmentedSet<I> {
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
+    pub(crate) fn evict_and_count_evicted(
+        &mut self,
+        used_until_offset: u64,
+        commit_number: u64,
+    ) -> u64 {
         let mut evicted = 0;
         for segment in self.others.iter_mut().chain([&mut self.last]) {
             if segment.used_at_offset <= used_until_offset && segment.is_evictable(commit_number) {

@@ -184,8 +184,8 @@ impl BarsInMemory {
     ) -> Vec<Window> {
         let mut missing = Vec::new();
         let mut require = |window: Window| {
-            let is_known =
-                self.mark_used_if_cached(window, commit_number) || window.end_ns() > closed_until_ns;
+            let is_known = self.mark_used_if_cached(window, commit_number)
+                || window.end_ns() > closed_until_ns;
             if !is_known && !missing.contains(&window) {
                 missing.push(window);
             }

@@ -126,7 +126,8 @@ impl SymbolBars {
             let horizon_end_ns = self.horizon_end_ns(self.accumulator.start_ns(), at);
             self.accumulator.set_horizon_end(horizon_end_ns);
         }
-        self.accumulator.is_within_horizon(at.greatest_append_time_ns())
+        self.accumulator
+            .is_within_horizon(at.greatest_append_time_ns())
     }
 
     /// Returns whether the record is within the horizon of the hour that contains a time.
@@ -197,7 +198,9 @@ impl SymbolBars {
 
     /// Closes the windows that are due, because time has passed or the settings have changed.
     pub(crate) fn close_due_windows(&mut self, settings: &VenueSettings, at: AppliedAt) {
-        let closed_ns = self.clock.close_target_ns(settings, at.greatest_append_time_ns());
+        let closed_ns = self
+            .clock
+            .close_target_ns(settings, at.greatest_append_time_ns());
         self.close_until(closed_ns, at);
     }
 
@@ -365,7 +368,12 @@ impl SymbolBars {
     }
 
     /// Puts a loaded bar into memory, unless the window is there already.
-    pub(crate) fn accept_bar(&mut self, window: Window, row: Option<Box<BarRow>>, commit_number: u64) {
+    pub(crate) fn accept_bar(
+        &mut self,
+        window: Window,
+        row: Option<Box<BarRow>>,
+        commit_number: u64,
+    ) {
         let row = row.map(|row| *row);
         self.windows
             .insert_loaded_if_absent(window, row, commit_number);

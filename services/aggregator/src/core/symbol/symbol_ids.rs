@@ -3,7 +3,7 @@
 use market::{
     IdScheme, IdScope, Instrument, Trade, TradeId, TradeIdRef, TradeIdentity, VenueSettings,
 };
-use store::{IdSegmentKey, StoredIdSegment, IdSetChange, IdSetKey, StoredIdSet};
+use store::{IdSegmentKey, IdSetChange, IdSetKey, StoredIdSegment, StoredIdSet};
 
 use super::id_set_keys::{IdentityScope, trade_id_set_key};
 use crate::core::applied_at::AppliedAt;
@@ -63,7 +63,12 @@ impl SymbolIdSets {
     }
 
     /// Puts the ids of a segment into memory, unless newer ones are there.
-    pub(crate) fn accept_segment(&mut self, key: &IdSegmentKey, stored: StoredIdSegment, used_at_offset: u64) {
+    pub(crate) fn accept_segment(
+        &mut self,
+        key: &IdSegmentKey,
+        stored: StoredIdSegment,
+        used_at_offset: u64,
+    ) {
         let mut sets = self.current.iter_mut().chain(&mut self.others);
         if let Some((_, set)) = sets.find(|(known, _)| *known == key.set) {
             set.accept_segment(key.start, stored, used_at_offset);
@@ -76,7 +81,12 @@ impl SymbolIdSets {
     }
 
     /// Puts a loaded set into memory, unless it is there already.
-    pub(crate) fn accept_loaded(&mut self, request: IdSetRequest, stored: &StoredIdSet, commit_number: u64) {
+    pub(crate) fn accept_loaded(
+        &mut self,
+        request: IdSetRequest,
+        stored: &StoredIdSet,
+        commit_number: u64,
+    ) {
         if self.is_loaded(&request.key) {
             return;
         }
@@ -174,7 +184,8 @@ impl SymbolIdSets {
         let digest_key = self.digest_key;
         let set = self.loaded_set(&key);
         set.mark_used(at.commit_number());
-        let is_expired = identity.bucket_ns.is_some() && set.is_beyond_horizon(at.greatest_append_time_ns());
+        let is_expired =
+            identity.bucket_ns.is_some() && set.is_beyond_horizon(at.greatest_append_time_ns());
         !is_expired && set.contains(identity.id, &digest_key, at)
     }
 
@@ -240,7 +251,11 @@ impl SymbolIdSets {
 
     /// Drops the ids of the segments that may leave memory and were not used after the record at
     /// an offset. Returns how many segments those are.
-    pub(crate) fn evict_segments_and_count_evicted(&mut self, used_until_offset: u64, commit_number: u64) -> u64 {
+    pub(crate) fn evict_segments_and_count_evicted(
+        &mut self,
+        used_until_offset: u64,
+        commit_number: u64,
+    ) -> u64 {
         let sets = self.current.iter_mut().chain(&mut self.others);
         sets.map(|(_, set)| set.evict_segments_and_count_evicted(used_until_offset, commit_number))
             .sum()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use store::{StoredIdSegment, IdSetKey, IdSetWrites, SegmentIds};
+use store::{IdSetKey, IdSetWrites, SegmentIds, StoredIdSegment};
 
 use super::*;
 

@@ -58,11 +58,17 @@ async fn revoked_partitions_finish_and_the_others_continue() {
         events.take_sorted(),
         ["start 0", "start 1", "start 2", "start 3"]
     );
-    tasks.stop_and_abort_after_timeout(&[1, 3, 5], TIMEOUT).await.unwrap();
+    tasks
+        .stop_and_abort_after_timeout(&[1, 3, 5], TIMEOUT)
+        .await
+        .unwrap();
     assert_eq!(events.take_sorted(), ["finish 1", "finish 3"]);
     assert_eq!(tasks.partitions(), [0, 2]);
     tasks.start(&[1]);
-    tasks.stop_all_and_abort_after_timeout(TIMEOUT).await.unwrap();
+    tasks
+        .stop_all_and_abort_after_timeout(TIMEOUT)
+        .await
+        .unwrap();
     assert_eq!(
         events.take_sorted(),
         ["finish 0", "finish 1", "finish 2", "start 1"]
@@ -81,7 +87,10 @@ async fn lost_partitions_are_aborted_at_once_and_so_are_those_that_take_too_long
     tasks.abort(&[0]).await;
     assert_eq!(SystemClock.monotonic_ns(), begin_ns);
     assert_eq!(tasks.partitions(), [1, 7]);
-    tasks.stop_all_and_abort_after_timeout(TIMEOUT).await.unwrap();
+    tasks
+        .stop_all_and_abort_after_timeout(TIMEOUT)
+        .await
+        .unwrap();
     let waited = SystemClock.monotonic_ns() - begin_ns;
     assert_eq!(Duration::from_nanos(waited), TIMEOUT);
     assert_eq!(events.take_sorted(), ["finish 1"]);
@@ -97,7 +106,10 @@ async fn a_failed_task_is_noticed_whenever_it_fails() {
     assert!(failure.to_string().contains("recreated"), "{failure}");
     assert_eq!(tasks.partitions(), [1]);
     tasks.start(&[9]);
-    let failure = tasks.stop_all_and_abort_after_timeout(TIMEOUT).await.unwrap_err();
+    let failure = tasks
+        .stop_all_and_abort_after_timeout(TIMEOUT)
+        .await
+        .unwrap_err();
     assert!(failure.to_string().contains("recreated"), "{failure}");
     let none = clock::timeout(&SystemClock, TIMEOUT, tasks.wait_for_failure()).await;
     assert!(none.is_err(), "nothing is left to fail");
@@ -118,7 +130,10 @@ async fn a_failure_while_another_partition_is_revoked_or_lost_is_not_lost() {
             let_tasks_run().await;
             tasks.abort(&[7]).await;
         } else {
-            let failure = tasks.stop_and_abort_after_timeout(&[7], TIMEOUT).await.unwrap_err();
+            let failure = tasks
+                .stop_and_abort_after_timeout(&[7], TIMEOUT)
+                .await
+                .unwrap_err();
             assert!(failure.to_string().contains("recreated"), "{failure}");
             continue;
         }

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection, query};
 
 use super::id_sets::bind_id_set_key;
 use crate::last_rows::last_row_of_each_key;
-use crate::sqlite::column::{read_parsed_text, read_ordered_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_ordered_u64, read_parsed_text, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::BatchedStatement;
 use crate::state::{

@@ -10,7 +10,7 @@ use crate::sqlite::column::{read_ordered_u64, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::row_batches::{BatchedStatement, BoundQuery};
 use crate::state::{
-    IdSegmentStart, IdSegmentSummary, IdSetKey, StoredIdSet, IdSetWrites, PartitionTransaction,
+    IdSegmentStart, IdSegmentSummary, IdSetKey, IdSetWrites, PartitionTransaction, StoredIdSet,
 };
 
 pub(super) static UPSERT_ID_SETS: LazyLock<BatchedStatement> = LazyLock::new(|| {

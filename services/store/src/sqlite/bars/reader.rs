@@ -17,13 +17,13 @@ use crate::error::StoreError;
 use crate::id_chunk::IdSegmentAssembler;
 use crate::key_bounds::{AFTER_ALL_KEYS, id_set_page_bounds, venue_key_bounds};
 use crate::offset_run::OffsetRun;
-use crate::sqlite::column::{read_parsed_text, read_ordered_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_ordered_u64, read_parsed_text, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::sqlite::row_batches::{BatchedStatement, query_before_binding};
 use crate::state::{
-    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, StoredIdSegment, IdSetKey,
-    StoredIdSet, PartitionProgress, SymbolRow, TickVerdict, VenueRow,
+    BarKey, DirtyMinuteRow, ExcludedRange, IdRanges, IdSegmentKey, IdSetKey, PartitionProgress,
+    StoredIdSegment, StoredIdSet, SymbolRow, TickVerdict, VenueRow,
 };
 use crate::topic_generation::RegisteredTopicGeneration;
 
@@ -347,7 +347,10 @@ impl BarReader for SqliteBarReader {
             .await
     }
 
-    async fn registered_topic_generations(&self, topic: &str) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
+    async fn registered_topic_generations(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<RegisteredTopicGeneration>, StoreError> {
         let bound = query(topics::SELECT_TOPICS).bind(topic.to_owned());
         self.readers
             .read(bound, topics::read_registered_generation)

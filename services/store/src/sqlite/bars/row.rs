@@ -4,7 +4,7 @@ use market::{BarRow, Position, Venue, VenueSettings, Window};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use crate::sqlite::column::{read_parsed_text, read_partition, read_ordered_u64};
+use crate::sqlite::column::{read_ordered_u64, read_parsed_text, read_partition};
 use crate::sqlite::database_error::DatabaseError;
 use crate::state::{ExcludedRange, PartitionProgress, SymbolRow, TickVerdict, VenueRow};
 
@@ -89,7 +89,8 @@ pub(super) fn read_excluded_range(row: &SqliteRow) -> Result<ExcludedRange, Data
 /// Reads a bar from the column with its body. The two columns before it must be the interval and
 /// the start of its key.
 pub(super) fn read_bar(row: &SqliteRow, body_column: usize) -> Result<BarRow, DatabaseError> {
-    let (interval, start_ns): (i64, i64) = (row.try_get(body_column - 2)?, row.try_get(body_column - 1)?);
+    let (interval, start_ns): (i64, i64) =
+        (row.try_get(body_column - 2)?, row.try_get(body_column - 1)?);
     let bar = schemas::decode_bar_row(row.try_get(body_column)?)?;
     if (interval_seconds(bar.window), bar.window.start_ns) != (interval, start_ns) {
         let found = format!("{} at {}", bar.window.interval, bar.window.start_ns);

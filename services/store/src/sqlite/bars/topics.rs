@@ -5,9 +5,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection, query};
 
 use crate::error::StoreError;
-use crate::sqlite::column::{read_partition, read_ordered_u64, u64_as_ordered_column};
+use crate::sqlite::column::{read_ordered_u64, read_partition, u64_as_ordered_column};
 use crate::sqlite::database_error::DatabaseError;
-use crate::topic_generation::{RegisteredTopicGeneration, TopicGeneration, RegistrationDecision};
+use crate::topic_generation::{RegisteredTopicGeneration, RegistrationDecision, TopicGeneration};
 
 /// Selects `topic_id`, epoch, partitions, origin of a topic.
 pub(super) const SELECT_TOPICS: &str =
@@ -101,7 +101,9 @@ pub(super) fn read_epoch_end(row: &SqliteRow) -> Result<Position, DatabaseError>
 }
 
 /// Reads a row of [`SELECT_TOPICS`].
-pub(super) fn read_registered_generation(row: &SqliteRow) -> Result<RegisteredTopicGeneration, DatabaseError> {
+pub(super) fn read_registered_generation(
+    row: &SqliteRow,
+) -> Result<RegisteredTopicGeneration, DatabaseError> {
     Ok(RegisteredTopicGeneration {
         topic_id: row.try_get(0)?,
         epoch: read_ordered_u64(row, 1)?,

@@ -81,7 +81,9 @@ pub(super) async fn split_and_compress_blocks(
 }
 
 /// Returns the edits and cancels among the ticks of a block, and the other ticks.
-fn split_into_amendments_and_trades(ticks: &[TickRecord]) -> (Cow<'_, [TickRecord]>, Cow<'_, [TickRecord]>) {
+fn split_into_amendments_and_trades(
+    ticks: &[TickRecord],
+) -> (Cow<'_, [TickRecord]>, Cow<'_, [TickRecord]>) {
     let is_amendment = |tick: &&TickRecord| TradesTopicRecord::begins_as_amendment(&tick.value);
     // Most blocks hold trades alone, which need not be copied.
     if !ticks.iter().any(|tick| is_amendment(&tick)) {

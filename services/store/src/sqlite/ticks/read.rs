@@ -10,7 +10,7 @@ use sqlx::{Row, query};
 
 use super::block::{self, ArchivedTick};
 use crate::error::StoreError;
-use crate::sqlite::column::{read_partition, read_ordered_u64};
+use crate::sqlite::column::{read_ordered_u64, read_partition};
 use crate::sqlite::database_error::DatabaseError;
 use crate::sqlite::reader_pool::ReaderPool;
 use crate::tick_lookup::{FirstMatchingTicks, TickLookup};

@@ -1,6 +1,6 @@
 //! Segments of the model's sets of ids.
 
-use candlewick_store::{IdSegmentStart, IdChunkWrite, IdSetWrites, SegmentIds};
+use candlewick_store::{IdChunkWrite, IdSegmentStart, IdSetWrites, SegmentIds};
 
 use super::IdSet;
 

@@ -147,7 +147,8 @@ impl World {
     }
 
     fn evict(&mut self) {
-        self.set.evict_segments_and_count_evicted(u64::MAX, self.commit_number);
+        self.set
+            .evict_segments_and_count_evicted(u64::MAX, self.commit_number);
     }
 
     fn restart(&mut self) {
