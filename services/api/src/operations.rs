@@ -101,7 +101,7 @@ pub(crate) async fn get_version<B: Backend>(
         version: state.version.to_owned(),
         log_id: state.log_id.clone(),
         epoch: state.log.epoch(),
-        partitions: state.log.partitions(),
+        partitions: state.log.partition_count(),
     };
     Ok(json_response(StatusCode::OK, &version))
 }

@@ -90,6 +90,6 @@ impl<B: Backend> Deref for ApiState<B> {
 impl<B: Backend> ApiParts<B> {
     /// Returns the partition that holds an instrument's records.
     pub(crate) fn partition_of(&self, instrument: &Instrument) -> u32 {
-        schemas::partition_of(instrument.key().as_bytes(), self.log.partitions())
+        schemas::partition_of(instrument.key().as_bytes(), self.log.partition_count())
     }
 }

@@ -99,7 +99,7 @@ impl EmbeddedRoles {
 
     fn new(folder: DataFolder, options: EngineOptions) -> Self {
         let clock = SystemClock;
-        let partitions = folder.trades.partitions();
+        let partitions = folder.trades.partition_count();
         // Milliseconds, so that a JSON reader that uses doubles holds it exactly.
         let epoch = u64::try_from(clock.now_ns() / market::MILLISECOND_NS).unwrap_or(1);
         Self {
@@ -124,7 +124,7 @@ impl EmbeddedRoles {
             self.archiver_factory(health),
             self.follower_factory(health),
         );
-        for partition in 0..self.folder.trades.partitions() {
+        for partition in 0..self.folder.trades.partition_count() {
             let worker = workers.build(partition);
             let name = format!("aggregator-{partition}");
             supervisor.spawn(ShutdownStage::Process, name, move |stop| async move {

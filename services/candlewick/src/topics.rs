@@ -96,7 +96,7 @@ async fn bind_trades_topic(arguments: BindTopicsArgs) -> anyhow::Result<ExitCode
     };
     let (config, names, timescaledb) = read().map_err(host::StartupError::from)?;
     let store = TimescaleBarStore::open(timescaledb).await?;
-    let client = KafkaClient::connect(config)?;
+    let client = KafkaClient::create(config)?;
     let topic = client
         .request_topic(&names.full_name(schemas::TRADES))
         .await?;

@@ -18,7 +18,7 @@ use crate::time::Clock;
 pub struct ServerGuard<C> {
     name: &'static str,
     clock: C,
-    timeout: Duration,
+    usual_time_limit: Duration,
     breaker: CircuitBreaker<C>,
 }
 
@@ -37,17 +37,18 @@ pub enum GuardError<E> {
 }
 
 impl<C: Clock> ServerGuard<C> {
-    /// Returns a guard for the server called `name`, whose calls may usually take up to `timeout`.
+    /// Returns a guard for the server called `name`, whose calls may usually take up to
+    /// `usual_time_limit`. It is not applied by itself: [`Self::run`] takes the limit of its call.
     pub const fn new(
         name: &'static str,
         clock: C,
-        timeout: Duration,
+        usual_time_limit: Duration,
         breaker: CircuitBreaker<C>,
     ) -> Self {
         Self {
             name,
             clock,
-            timeout,
+            usual_time_limit,
             breaker,
         }
     }
@@ -57,9 +58,9 @@ impl<C: Clock> ServerGuard<C> {
         self.name
     }
 
-    /// Returns how long a call may usually take.
-    pub const fn timeout(&self) -> Duration {
-        self.timeout
+    /// Returns how long a call may usually take, for [`Self::run`].
+    pub const fn usual_time_limit(&self) -> Duration {
+        self.usual_time_limit
     }
 
     /// Returns whether the breaker is closed, which means that it admits every call.

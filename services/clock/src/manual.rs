@@ -66,7 +66,7 @@ impl Clock for ManualClock {
         self.times.monotonic_ns.load(Ordering::SeqCst)
     }
 
-    fn sleep(&self, _: Duration) -> impl Future<Output = ()> + Send {
+    fn sleep(&self, _never_passes: Duration) -> impl Future<Output = ()> + Send {
         pending()
     }
 }

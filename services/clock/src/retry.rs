@@ -125,14 +125,14 @@ impl RetryTimer {
     }
 
     /// Returns whether the last attempt failed.
-    pub const fn is_backing_off(&self) -> bool {
+    pub const fn has_last_attempt_failed(&self) -> bool {
         self.backoff.is_some()
     }
 
     /// Waits until the next attempt is due. The future may be dropped, and this called again.
     pub async fn wait_until_due(&self, clock: &impl Clock) {
         let left_ns = self.due_ns.saturating_sub(clock.monotonic_ns());
-        if self.is_backing_off() && left_ns > 0 {
+        if self.has_last_attempt_failed() && left_ns > 0 {
             clock.sleep(Duration::from_nanos(left_ns)).await;
         }
     }

@@ -57,8 +57,8 @@ struct UnreliableLog {
 }
 
 impl Log for UnreliableLog {
-    fn partitions(&self) -> PartitionId {
-        self.log.partitions()
+    fn partition_count(&self) -> PartitionId {
+        self.log.partition_count()
     }
 
     fn epoch(&self) -> Epoch {
@@ -91,8 +91,8 @@ impl Log for UnreliableLog {
         self.log.fetch(of, from, max).await
     }
 
-    async fn wait(&self, of: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.log.wait(of, offset).await
+    async fn wait_for_record(&self, of: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait_for_record(of, offset).await
     }
 
     async fn bounds(&self, of: PartitionId) -> Result<OffsetBounds, LogError> {

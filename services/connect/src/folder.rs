@@ -92,7 +92,7 @@ impl DataFolder {
     ) -> Result<Self, DataFolderError> {
         let (trades, dead_letters) = Self::open_or_create_logs(path, options, clock)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
-        bars.bind_log(&trades.id(), trades.partitions()).await?;
+        bars.bind_log(&trades.id(), trades.partition_count()).await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
         ticks.bind_log(&trades.id()).await?;
         Ok(Self {
@@ -125,7 +125,7 @@ impl DataFolder {
         })?;
         let trades = Self::open_or_create_trades(path, options, clock.clone())?;
         let options = DataFolderOptions {
-            partitions: trades.partitions(),
+            partitions: trades.partition_count(),
             ..options
         };
         let file = path.join(DEAD_LETTERS_FILE);

@@ -52,7 +52,7 @@ pub(crate) async fn open_kafka_topics(
     rights: &RoleRights,
 ) -> anyhow::Result<DeadLettersAndTradesLogs<KafkaLog>> {
     let brokers = config.brokers.clone();
-    let kafka = KafkaClient::connect(config)?;
+    let kafka = KafkaClient::create(config)?;
     let open_topic = async |name| {
         let topic = kafka.request_topic(&names.full_name(name)).await?;
         topic.check_rights(rights.on(name)).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn open_kafka_topics(
         dead_letters,
         trades: open_topic(schemas::TRADES).await?,
     };
-    if logs.dead_letters.partitions() != logs.trades.partitions() {
+    if logs.dead_letters.partition_count() != logs.trades.partition_count() {
         bail!(
             "the topics dead-letters and trades have different numbers of partitions; see \
              `candlewick topics apply`"

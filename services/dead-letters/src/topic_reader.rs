@@ -21,7 +21,7 @@ const MAX_REMEMBERED_SOURCES: usize = 100_000;
 /// Returns the current bounds of each partition of the topic.
 pub(crate) async fn read_bounds<L: Log>(log: &L) -> Result<Vec<OffsetBounds>, LogError> {
     let mut bounds = Vec::new();
-    for partition in 0..log.partitions() {
+    for partition in 0..log.partition_count() {
         bounds.push(log.bounds(partition).await?);
     }
     Ok(bounds)

@@ -81,7 +81,7 @@ async fn append_all(
 async fn follow(log: EmbeddedLog, total: usize) -> Result<(), candlewick_eventlog::LogError> {
     let mut offset = 0;
     while offset < total as u64 {
-        log.wait(0, offset).await?;
+        log.wait_for_record(0, offset).await?;
         offset = log.fetch(0, offset, FETCH_BYTES).await?.next_offset;
     }
     Ok(())

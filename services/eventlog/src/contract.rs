@@ -26,8 +26,7 @@ pub const PARTITIONS: PartitionId = 3;
 pub const MAX_BYTES: usize = 1 << 20;
 
 /// Calls `$test!(name)` with the name of each function of the contract, except
-/// [`contract::close_ends_waits_and_calls`](crate::contract::close_ends_waits_and_calls), which
-/// needs to know how to close the log.
+/// `contract::close_ends_waits_and_fails_later_calls`, which needs to know how to close the log.
 #[macro_export]
 macro_rules! for_every_log {
     ($test:ident) => {
@@ -82,7 +81,7 @@ pub async fn fetch_all(log: &impl Log, partition: PartitionId, offset: Offset) -
 
 /// A new log is empty and has the epoch 1.
 pub async fn starts_empty(log: impl Log, _clock: ManualClock) {
-    assert_eq!(log.partitions(), PARTITIONS);
+    assert_eq!(log.partition_count(), PARTITIONS);
     assert_eq!(log.epoch(), 1);
     for partition in 0..PARTITIONS {
         assert_eq!(
@@ -210,7 +209,7 @@ pub async fn refuses_unknown_partitions(log: impl Log, _clock: ManualClock) {
         Err(error.clone())
     );
     assert_eq!(log.fetch(PARTITIONS, 0, 1).await, Err(error.clone()));
-    assert_eq!(log.wait(PARTITIONS, 0).await, Err(error.clone()));
+    assert_eq!(log.wait_for_record(PARTITIONS, 0).await, Err(error.clone()));
     assert_eq!(log.bounds(PARTITIONS).await, Err(error));
 }
 
@@ -220,7 +219,7 @@ pub async fn wakes_waiting_readers(log: impl Log, _clock: ManualClock) {
     let waiting = tokio::spawn({
         let (log, is_awake) = (log.clone(), is_awake.clone());
         async move {
-            log.wait(0, 2).await.unwrap();
+            log.wait_for_record(0, 2).await.unwrap();
             is_awake.store(true, Ordering::SeqCst);
             log.fetch(0, 2, MAX_BYTES).await.unwrap()
         }
@@ -234,13 +233,13 @@ pub async fn wakes_waiting_readers(log: impl Log, _clock: ManualClock) {
     );
     log.append(0, numbered_records("b", 1)).await.unwrap();
     assert_eq!(waiting.await.unwrap().records.len(), 1);
-    log.wait(0, 0).await.unwrap();
+    log.wait_for_record(0, 0).await.unwrap();
 }
 
 /// A wait that is dropped loses nothing.
 pub async fn survives_dropped_waits(log: impl Log, _clock: ManualClock) {
     for _ in 0..100 {
-        let mut waiting = Box::pin(log.wait(0, 0));
+        let mut waiting = Box::pin(log.wait_for_record(0, 0));
         // Polled once, then dropped.
         let polled = std::future::poll_fn(|context| {
             std::task::Poll::Ready(waiting.as_mut().poll(context).is_pending())
@@ -248,7 +247,7 @@ pub async fn survives_dropped_waits(log: impl Log, _clock: ManualClock) {
         assert!(polled.await);
     }
     log.append(0, numbered_records("a", 1)).await.unwrap();
-    log.wait(0, 0).await.unwrap();
+    log.wait_for_record(0, 0).await.unwrap();
 }
 
 /// Each of many concurrent appends gets the offsets of its own records.
@@ -324,11 +323,11 @@ pub async fn end_hint_is_the_end(log: impl Log, _clock: ManualClock) {
 }
 
 /// Closing ends waits and fails later calls, and may be repeated.
-pub async fn close_ends_waits_and_calls<L: Log>(log: L, close: impl Fn(&L)) {
+pub async fn close_ends_waits_and_fails_later_calls<L: Log>(log: L, close: impl Fn(&L)) {
     log.append(0, numbered_records("a", 1)).await.unwrap();
     let waiting = tokio::spawn({
         let log = log.clone();
-        async move { log.wait(0, 1).await }
+        async move { log.wait_for_record(0, 1).await }
     });
     tokio::task::yield_now().await;
     close(&log);
@@ -339,5 +338,5 @@ pub async fn close_ends_waits_and_calls<L: Log>(log: L, close: impl Fn(&L)) {
         Err(LogError::Closed)
     );
     assert_eq!(log.fetch(0, 0, 1).await, Err(LogError::Closed));
-    assert_eq!(log.wait(0, 0).await, Err(LogError::Closed));
+    assert_eq!(log.wait_for_record(0, 0).await, Err(LogError::Closed));
 }

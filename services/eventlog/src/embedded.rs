@@ -1,8 +1,8 @@
 //! A durable topic in one local file.
 //!
-//! Appends wait in a bounded queue. One thread, the committer, takes all that wait, writes them in
-//! one transaction with one sync, then publishes the new ends and replies to the senders. Readers
-//! find the newest blobs in memory and older ones in the file.
+//! Appends wait in a bounded queue. One thread, the committer, takes those that wait, about 16 MiB
+//! at most, writes them in one transaction with one sync, then publishes the new ends and replies to
+//! the senders. Readers find the newest blobs in memory and older ones in the file.
 
 mod append_queue;
 mod blob;
@@ -153,7 +153,7 @@ impl EmbeddedLog {
         let found = self.handle.topic.partitions.get(partition as usize);
         let found = found.ok_or(LogError::NoSuchPartition {
             partition,
-            partitions: self.partitions(),
+            partitions: self.partition_count(),
         })?;
         found.visible_end().check_open()?;
         Ok(found)
@@ -189,7 +189,7 @@ impl Drop for SharedEmbeddedLogState {
 }
 
 impl Log for EmbeddedLog {
-    fn partitions(&self) -> PartitionId {
+    fn partition_count(&self) -> PartitionId {
         let count = self.handle.topic.partitions.len();
         PartitionId::try_from(count).expect("opened with a PartitionId")
     }
@@ -234,7 +234,7 @@ impl Log for EmbeddedLog {
         self.handle.topic.read(partition, offset, max_bytes)
     }
 
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         self.partition(partition)?
             .visible_end()
             .wait_beyond(offset)

@@ -37,7 +37,7 @@ impl<L: Log, C: Clock> AppendGuardedLog<L, C> {
             // The guard reports the outcome to the breaker, which is all that a probe is for.
             let _ = self
                 .guard
-                .run(self.guard.timeout(), check, is_failure)
+                .run(self.guard.usual_time_limit(), check, is_server_failure)
                 .await;
         }
     }
@@ -45,13 +45,13 @@ impl<L: Log, C: Clock> AppendGuardedLog<L, C> {
 
 /// Returns whether an error blames the servers. A busy log is well: it refuses further records
 /// until the pending ones are written. So are servers that refuse a call for want of a right.
-fn is_failure(error: &LogError) -> bool {
+fn is_server_failure(error: &LogError) -> bool {
     error.is_transient() && !matches!(error, LogError::Busy { .. } | LogError::Denied { .. })
 }
 
 impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
-    fn partitions(&self) -> PartitionId {
-        self.log.partitions()
+    fn partition_count(&self) -> PartitionId {
+        self.log.partition_count()
     }
 
     fn epoch(&self) -> Epoch {
@@ -65,8 +65,8 @@ impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
         records: Vec<NewRecord>,
     ) -> Result<Range<Offset>, LogError> {
         let append = Box::pin(self.log.append(partition, records));
-        let timeout = self.guard.timeout();
-        let result = self.guard.run(timeout, append, is_failure).await;
+        let time_limit = self.guard.usual_time_limit();
+        let result = self.guard.run(time_limit, append, is_server_failure).await;
         result.map_err(|error| match error {
             GuardError::Call(error) => error,
             GuardError::TimedOut(_) | GuardError::BreakerOpen(_) => LogError::Unavailable {
@@ -85,8 +85,8 @@ impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.log.wait(partition, offset).await
+    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait_for_record(partition, offset).await
     }
 
     async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {

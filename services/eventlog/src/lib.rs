@@ -13,7 +13,7 @@
 pub mod contract;
 mod embedded;
 mod error;
-mod future_record;
+mod far_future_record;
 mod guarded;
 mod log;
 mod memory;
@@ -24,7 +24,7 @@ mod wall_clock;
 
 pub use embedded::{EmbeddedLog, EmbeddedOptions, OngoingCommitFailure, RetentionLimits};
 pub use error::LogError;
-pub use future_record::{FutureRecord, split_before_future_record};
+pub use far_future_record::{FarFutureRecord, split_before_far_future_record};
 pub use guarded::AppendGuardedLog;
 pub use log::{Log, OffsetBounds};
 pub use memory::MemoryLog;

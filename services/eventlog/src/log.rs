@@ -20,7 +20,7 @@ pub struct OffsetBounds {
 /// A handle is cheap to clone and may be used from many tasks at once.
 pub trait Log: Clone + Send + Sync + 'static {
     /// Returns the number of partitions of the topic, which never changes.
-    fn partitions(&self) -> PartitionId;
+    fn partition_count(&self) -> PartitionId;
 
     /// Returns the generation of the topic.
     fn epoch(&self) -> Epoch;
@@ -57,7 +57,7 @@ pub trait Log: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`LogError::Closed`] if the log is closed.
-    fn wait(
+    fn wait_for_record(
         &self,
         partition: PartitionId,
         offset: Offset,

@@ -84,7 +84,7 @@ impl MemoryLog {
         let found = self.topic.partitions.get(partition as usize);
         let found = found.ok_or(LogError::NoSuchPartition {
             partition,
-            partitions: self.partitions(),
+            partitions: self.partition_count(),
         })?;
         found.visible_end.check_open()?;
         Ok(found)
@@ -118,7 +118,7 @@ impl KeptRecords {
     }
 
     /// Drops the oldest records until the others use at most `max_bytes`.
-    fn drop_oldest(&mut self, max_bytes: usize) {
+    fn drop_oldest_beyond(&mut self, max_bytes: usize) {
         while self.size_bytes > max_bytes && self.records.len() > 1 {
             if let Some(oldest) = self.records.pop_front() {
                 self.size_bytes -= cost_bytes(&oldest);
@@ -150,7 +150,7 @@ fn cost_bytes(record: &Record) -> usize {
 }
 
 impl Log for MemoryLog {
-    fn partitions(&self) -> PartitionId {
+    fn partition_count(&self) -> PartitionId {
         PartitionId::try_from(self.topic.partitions.len()).expect("created from a PartitionId")
     }
 
@@ -170,7 +170,7 @@ impl Log for MemoryLog {
             return Ok(offset..offset);
         }
         kept.push(records, self.topic.clock.now_ns());
-        kept.drop_oldest(self.topic.max_bytes_per_partition);
+        kept.drop_oldest_beyond(self.topic.max_bytes_per_partition);
         // Under the lock, so that two appends cannot publish their ends in the wrong order.
         partition.visible_end.advance(kept.end());
         Ok(offset..kept.end())
@@ -200,7 +200,7 @@ impl Log for MemoryLog {
         })
     }
 
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         self.partition(partition)?
             .visible_end
             .wait_beyond(offset)

@@ -122,7 +122,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     }
 
     fn partition_of(&self, instrument: &Instrument) -> PartitionId {
-        schemas::partition_of(instrument.key().as_bytes(), self.log.partitions())
+        schemas::partition_of(instrument.key().as_bytes(), self.log.partition_count())
     }
 
     fn record_position(&self, partition: PartitionId, offset: Offset) -> RecordPosition {

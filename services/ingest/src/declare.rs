@@ -31,7 +31,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let before = self.known_settings.before_read();
         let stored = self
             .reader
-            .venue_settings_if_in_every_partition(venue, self.log.partitions())
+            .venue_settings_if_in_every_partition(venue, self.log.partition_count())
             .await?;
         let known = &self.known_settings;
         let declared = match stored {
@@ -87,7 +87,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ) -> Result<bool, IngestError> {
         let stored = self
             .reader
-            .venue_settings_if_in_every_partition(venue, self.log.partitions())
+            .venue_settings_if_in_every_partition(venue, self.log.partition_count())
             .await?;
         Ok(stored.is_some_and(|row| row.settings == settings))
     }
@@ -177,7 +177,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ) -> Result<VenueSettings, IngestError> {
         let copy = control_record(&TradesTopicRecord::SettingCopy(venue.clone(), declared));
         let copy = &copy;
-        let others = (0..self.log.partitions())
+        let others = (0..self.log.partition_count())
             .filter(|partition| *partition != SETTINGS_PARTITION)
             .map(|partition| self.append_durably(partition, || vec![copy.clone()]));
         for result in join_all(others).await {

@@ -123,7 +123,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         trades: Vec<(Instrument, Trade)>,
         first: &SettingsChange,
     ) -> Result<AppendResult, IngestError> {
-        let partitions = self.log.partitions();
+        let partitions = self.log.partition_count();
         let distinct = DistinctInstruments::from_trades(&trades);
         let mut routes = self.routes_of(&distinct.instruments, first).await?;
         let now_ns = self.clock.now_ns();
@@ -151,7 +151,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         instruments: &[&Instrument],
         first: &SettingsChange,
     ) -> Result<Vec<InstrumentRoute>, IngestError> {
-        let partitions = self.log.partitions();
+        let partitions = self.log.partition_count();
         let mut routes = Vec::with_capacity(instruments.len());
         // The venues that exist, read once a venue was refused: a call may name many others.
         let mut stored_venues: Option<HashSet<Box<str>>> = None;

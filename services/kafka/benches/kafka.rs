@@ -133,7 +133,7 @@ async fn read_with_kafka_log(topic: &KafkaTopic) -> Result<TimeTaken, Failure> {
         tokio::spawn(async move {
             let (mut offset, mut size_bytes) = (0, 0);
             while offset < (RECORDS / PARTITIONS as usize) as u64 {
-                log.wait(partition, offset).await?;
+                log.wait_for_record(partition, offset).await?;
                 let batch = log.fetch(partition, offset, FETCH_BYTES).await?;
                 for record in &batch.records {
                     size_bytes += record.key.len() + record.value.len();
@@ -168,7 +168,7 @@ fn print_row(name: &str, taken: TimeTaken) {
 
 async fn run(brokers: String) -> Result<(), Failure> {
     let name = create_topic(&brokers).await?;
-    let kafka = KafkaClient::connect(KafkaConfig {
+    let kafka = KafkaClient::create(KafkaConfig {
         brokers: brokers.clone(),
         ..KafkaConfig::default()
     })?;

@@ -60,7 +60,7 @@ impl ReaderCallbacks {
 impl ClientContext for ReaderCallbacks {
     fn log(&self, level: Level, facility: &str, message: &str) {
         self.last_connection_error
-            .record_log_line(level as i32, facility, message);
+            .record_log_line_if_connection_lost(level as i32, facility, message);
         forward_log_line(level, facility, message);
     }
 

@@ -34,13 +34,13 @@ struct SharedKafkaClientState {
 }
 
 impl KafkaClient {
-    /// Creates the producer. The first request to the brokers is made by
+    /// Creates the producer, without waiting for brokers. The first request to them is made by
     /// [`KafkaClient::request_topic`].
     ///
     /// # Errors
     /// [`LogError::Refused`] if librdkafka cannot use the configuration. [`KafkaConfig::errors`]
     /// returns the errors that can be found without creating a client.
-    pub fn connect(config: KafkaConfig) -> Result<Self, LogError> {
+    pub fn create(config: KafkaConfig) -> Result<Self, LogError> {
         let refused = |reason| LogError::Refused {
             topic: "Kafka".to_owned(),
             reason,
@@ -66,12 +66,12 @@ impl KafkaClient {
     /// # Errors
     /// [`LogError::Refused`] if the process must be restarted before it can append.
     pub fn check_no_fatal_producer_error(&self) -> Result<(), LogError> {
-        self.fatal_error("Kafka").map_or(Ok(()), Err)
+        self.fatal_producer_error("Kafka").map_or(Ok(()), Err)
     }
 
-    /// Returns the fatal error of the producer as an error for `topic`, or `None` if it has met
-    /// none.
-    pub(crate) fn fatal_error(&self, topic: &str) -> Option<LogError> {
+    /// Returns the fatal error of the producer, which all topics share, as an error for `topic`, or
+    /// `None` if it has met none.
+    pub(crate) fn fatal_producer_error(&self, topic: &str) -> Option<LogError> {
         let (_, reason) = self.connection.producer.client().fatal_error()?;
         Some(LogError::Refused {
             topic: topic.to_owned(),
@@ -155,7 +155,7 @@ mod tests {
             brokers: "127.0.0.1:1".to_owned(),
             ..KafkaConfig::default()
         };
-        let kafka = KafkaClient::connect(config).unwrap();
+        let kafka = KafkaClient::create(config).unwrap();
         // Brokers that do not answer are no fatal error.
         assert_eq!(kafka.check_no_fatal_producer_error(), Ok(()));
         native::inject_fatal_error(kafka.producer(), c"out of sequence");

@@ -26,7 +26,7 @@ pub(crate) struct PendingBytes {
 impl PendingBytes {
     /// Adds an append of `size_bytes` if the sum stays within `max_bytes`, or if nothing else is
     /// pending. Otherwise returns how many bytes are pending.
-    pub(crate) fn try_add(&self, size_bytes: usize, max_bytes: usize) -> Result<(), usize> {
+    pub(crate) fn try_add_or_get_pending(&self, size_bytes: usize, max_bytes: usize) -> Result<(), usize> {
         let add = |bytes: usize| {
             let sum = bytes.saturating_add(size_bytes);
             (bytes == 0 || sum <= max_bytes).then_some(sum)
@@ -84,14 +84,14 @@ impl PendingAppend {
     }
 
     /// Records that a record was acknowledged at `offset`.
-    fn record_success(&self, offset: Offset) {
+    fn settle_acknowledged_record(&self, offset: Offset) {
         self.first.fetch_min(offset, Ordering::AcqRel);
         self.end.fetch_max(offset + 1, Ordering::AcqRel);
         self.settle_records(1);
     }
 
     /// Records that `count` records failed.
-    pub(crate) fn record_failures(&self, count: usize, code: Code) {
+    pub(crate) fn settle_failed_records(&self, count: usize, code: Code) {
         // The first failure is the cause of the later ones.
         let _ = self.first_failure.set(code);
         self.settle_records(count);
@@ -135,7 +135,7 @@ impl ProducerCallbacks {
 impl ClientContext for ProducerCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.last_connection_error
-            .record_log_line(level as i32, facility, message);
+            .record_log_line_if_connection_lost(level as i32, facility, message);
         forward_log_line(level, facility, message);
     }
 
@@ -157,13 +157,13 @@ impl ProducerContext for ProducerCallbacks {
     fn delivery(&self, result: &DeliveryResult<'_>, delivery: Arc<PendingAppend>) {
         match result {
             Ok(message) => match Offset::try_from(message.offset()) {
-                Ok(offset) => delivery.record_success(offset),
+                Ok(offset) => delivery.settle_acknowledged_record(offset),
                 // The brokers have the record from an earlier attempt and no longer know its
                 // offset: it is durable, and the caller cannot get its offset.
-                Err(_) => delivery.record_failures(1, Code::NoOffset),
+                Err(_) => delivery.settle_failed_records(1, Code::NoOffset),
             },
             Err((error, _)) => {
-                delivery.record_failures(1, error.rdkafka_error_code().unwrap_or(Code::Fail));
+                delivery.settle_failed_records(1, error.rdkafka_error_code().unwrap_or(Code::Fail));
             }
         }
     }
@@ -176,12 +176,12 @@ mod tests {
     #[test]
     fn an_append_has_an_outcome_once_all_records_are_settled() {
         let pending_bytes = Arc::new(PendingBytes::default());
-        pending_bytes.try_add(10, 100).unwrap();
+        pending_bytes.try_add_or_get_pending(10, 100).unwrap();
         let (delivery, mut receiver) = PendingAppend::new(3, 10, pending_bytes.clone());
-        delivery.record_success(8);
-        delivery.record_success(7);
+        delivery.settle_acknowledged_record(8);
+        delivery.settle_acknowledged_record(7);
         assert!(receiver.try_recv().is_err());
-        delivery.record_success(11);
+        delivery.settle_acknowledged_record(11);
         assert_eq!(receiver.try_recv(), Ok(Ok(7..12)));
         assert_eq!(pending_bytes.get(), 0);
     }
@@ -189,23 +189,23 @@ mod tests {
     #[test]
     fn one_failed_record_fails_the_append_after_the_last_record() {
         let pending_bytes = Arc::new(PendingBytes::default());
-        pending_bytes.try_add(10, 100).unwrap();
+        pending_bytes.try_add_or_get_pending(10, 100).unwrap();
         let (delivery, mut receiver) = PendingAppend::new(4, 10, pending_bytes);
-        delivery.record_failures(1, Code::MessageTimedOut);
-        delivery.record_failures(2, Code::PurgeQueue);
+        delivery.settle_failed_records(1, Code::MessageTimedOut);
+        delivery.settle_failed_records(2, Code::PurgeQueue);
         assert!(receiver.try_recv().is_err());
-        delivery.record_success(1);
+        delivery.settle_acknowledged_record(1);
         assert_eq!(receiver.try_recv(), Ok(Err(Code::MessageTimedOut)));
     }
 
     #[test]
     fn pending_bytes_are_bounded_and_one_large_append_is_accepted_alone() {
         let pending_bytes = PendingBytes::default();
-        assert_eq!(pending_bytes.try_add(500, 100), Ok(()));
-        assert_eq!(pending_bytes.try_add(1, 100), Err(500));
+        assert_eq!(pending_bytes.try_add_or_get_pending(500, 100), Ok(()));
+        assert_eq!(pending_bytes.try_add_or_get_pending(1, 100), Err(500));
         pending_bytes.subtract(500);
-        assert_eq!(pending_bytes.try_add(60, 100), Ok(()));
-        assert_eq!(pending_bytes.try_add(41, 100), Err(60));
-        assert_eq!(pending_bytes.try_add(40, 100), Ok(()));
+        assert_eq!(pending_bytes.try_add_or_get_pending(60, 100), Ok(()));
+        assert_eq!(pending_bytes.try_add_or_get_pending(41, 100), Err(60));
+        assert_eq!(pending_bytes.try_add_or_get_pending(40, 100), Ok(()));
     }
 }

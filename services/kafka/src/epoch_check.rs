@@ -57,13 +57,13 @@ pub(crate) struct EpochChecker {
 }
 
 /// The rights that the brokers have granted on the topic; `None` if they have no authorizer.
-pub(crate) type GrantedRights = Option<Arc<[TopicRight]>>;
+pub(crate) type AuthorizerRights = Option<Arc<[TopicRight]>>;
 
 /// The result of the newest request.
 struct LatestEpochCheck {
     /// The answer counts for this many of the callers, the earliest ones.
     covered_callers: u64,
-    result: Result<GrantedRights, EpochCheckError>,
+    result: Result<AuthorizerRights, EpochCheckError>,
 }
 
 impl EpochChecker {
@@ -77,9 +77,9 @@ impl EpochChecker {
         }
     }
 
-    /// Returns the rights on the topic, or an error if the topic was recreated or the brokers do not
-    /// answer.
-    pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<GrantedRights, EpochCheckError> {
+    /// Returns the rights on the topic, or an error if the topic was recreated or the brokers do
+    /// not answer.
+    pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<AuthorizerRights, EpochCheckError> {
         let caller = self.callers.fetch_add(1, Ordering::SeqCst) + 1;
         let mut latest = self.latest.lock().await;
         if latest.covered_callers >= caller {
@@ -98,7 +98,7 @@ impl EpochChecker {
 
 /// Requests the id of the topic from the brokers, and compares it with the id that was opened. The
 /// same answer says which rights are granted.
-async fn compare_topic_ids(topic: &KafkaTopic) -> Result<GrantedRights, EpochCheckError> {
+async fn compare_topic_ids(topic: &KafkaTopic) -> Result<AuthorizerRights, EpochCheckError> {
     let description = topic.kafka().describe_topic(topic.name()).await;
     let description = description.map_err(EpochCheckError::Code)?;
     match description.id == topic.id() {

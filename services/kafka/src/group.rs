@@ -39,7 +39,8 @@ pub struct GroupMembershipOptions {
     /// With such a name, a restart within the session timeout of 6 s moves no partition
     /// ([KIP-345](https://cwiki.apache.org/confluence/display/KAFKA/KIP-345%3A+Introduce+static+membership+protocol+to+reduce+consumer+rebalances)).
     pub instance: Option<String>,
-    /// How long the group waits at most for the [`RevokedPartitionsGuard`] of revoked partitions; up to 30 s.
+    /// How long the group waits at most for the [`RevokedPartitionsGuard`] of revoked partitions;
+    /// up to 30 s.
     pub drain_timeout: Duration,
 }
 

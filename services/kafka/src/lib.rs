@@ -41,7 +41,7 @@ pub use self::group::{
 pub use self::log::KafkaLog;
 pub use self::metrics::describe_metrics;
 pub use self::open_transactions::OpenTransactionFinder;
-pub use self::partition_reader::UnreadRecords;
+pub use self::partition_reader::UnreadRange;
 pub use self::rights::TopicRight;
 pub use self::topic::KafkaTopic;
 pub use self::topic_binding::TopicBinding;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use eventlog::{Epoch, Log, LogError, NewRecord, Offset, OffsetBounds, PartitionId, RecordBatch};
 use tokio::select;
 
-use crate::partition_reader::{PartitionReader, ReadOutcome, UnreadRecords};
+use crate::partition_reader::{PartitionReader, ReadOutcome, UnreadRange};
 use crate::poll_rounds::{CHECK_ROUNDS, TIMEOUT_ROUNDS};
 use crate::poller;
 use crate::rights::TopicRight;
@@ -85,11 +85,11 @@ impl KafkaLog {
         self.reader.check_epoch_and_rights(needed).await
     }
 
-    /// Returns the records of a partition that exist and were not fetched, or `None` if there are
-    /// none or the partition is not being read. Makes no request to the brokers.
+    /// Returns where the records of a partition are that exist and were not fetched, or `None` if
+    /// there are none or the partition is not being read. Makes no request to the brokers.
     #[must_use]
-    pub fn unread_records(&self, partition: PartitionId) -> Option<UnreadRecords> {
-        self.reader.partition(partition).ok()?.unread_records()
+    pub fn unread_range(&self, partition: PartitionId) -> Option<UnreadRange> {
+        self.reader.partition(partition).ok()?.unread_range()
     }
 
     /// Waits until all appends are acknowledged or have failed, then ends every wait, and fails
@@ -115,7 +115,7 @@ impl KafkaLog {
             () = change => Ok(WaitEnd::Change),
             () = self.reader.poll_rounds().wait_for_next() => {
                 self.reader.poll_rounds().check_open()?;
-                self.reader.query_end_if_due(reader);
+                self.reader.query_end_if_no_recent_record(reader);
                 Ok(WaitEnd::PollRound)
             }
         }
@@ -123,8 +123,8 @@ impl KafkaLog {
 }
 
 impl Log for KafkaLog {
-    fn partitions(&self) -> PartitionId {
-        self.topic().partitions()
+    fn partition_count(&self) -> PartitionId {
+        self.topic().partition_count()
     }
 
     fn epoch(&self) -> Epoch {
@@ -182,7 +182,7 @@ impl Log for KafkaLog {
                 rounds_left -= 1;
                 if rounds_left == 0 {
                     self.reader
-                        .check_topic_exists_or_stop_reader(reader)
+                        .fail_and_stop_reader_if_topic_gone(reader)
                         .await?;
                     let reason = format!("the record at offset {offset} does not arrive");
                     return Err(self.reader.unavailable_error(reason));
@@ -191,7 +191,7 @@ impl Log for KafkaLog {
         }
     }
 
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
         let reader = self.reader.partition(partition)?;
         let mut rounds = 0_u64;
         loop {
@@ -205,7 +205,7 @@ impl Log for KafkaLog {
                 ReadOutcome::NotPositioned
                     if self
                         .reader
-                        .record_exists_or_start_reader(partition, offset)
+                        .record_exists_or_start_reader_at_end(partition, offset)
                         .await? =>
                 {
                     return Ok(());
@@ -217,7 +217,7 @@ impl Log for KafkaLog {
                 rounds += 1;
                 if rounds.is_multiple_of(CHECK_ROUNDS) {
                     self.reader
-                        .check_topic_exists_or_stop_reader(reader)
+                        .fail_and_stop_reader_if_topic_gone(reader)
                         .await?;
                 }
             }

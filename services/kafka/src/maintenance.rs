@@ -6,17 +6,17 @@ use crate::metrics;
 use crate::native::{self, NativeClient};
 
 /// Reloads the password of a client if the brokers refused it, and restores its brokers if it knows
-/// none. `name` names the client in the log. Call it every few seconds, on a thread that may block
-/// for a moment.
+/// none. `client_name` names the client in the log. Call it every few seconds, on a thread that may
+/// block for a moment.
 pub(crate) fn repair_client_connection(
     config: &KafkaConfig,
-    name: &str,
+    client_name: &str,
     client: &impl NativeClient,
     last_connection_error: &LastConnectionError,
 ) {
     reload_credentials_if_refused(&config.security, client, last_connection_error);
     if last_connection_error.read_and_reset_no_broker_flag() {
-        restore_brokers(&config.brokers, name, client);
+        restore_brokers(&config.brokers, client_name, client);
     }
 }
 
@@ -51,9 +51,9 @@ fn reload_credentials_if_refused(
 /// rest of the same response cancels that, which depends on which of two threads is faster. After
 /// that it sends no request any more
 /// ([librdkafka 5301](https://github.com/confluentinc/librdkafka/issues/5301)).
-fn restore_brokers(brokers: &str, name: &str, client: &impl NativeClient) {
+fn restore_brokers(brokers: &str, client_name: &str, client: &impl NativeClient) {
     tracing::warn!(
-        client = name,
+        client = client_name,
         brokers,
         "the client knows no broker any more; adding the configured ones"
     );

@@ -6,7 +6,7 @@ mod read_state;
 mod stall;
 #[cfg(test)]
 mod tests;
-mod unread_records;
+mod unread_range;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,7 +22,7 @@ use crate::metrics;
 use crate::native::{ReaderClient, TopicHandle};
 
 pub(crate) use self::read_error::ReadError;
-pub use self::unread_records::UnreadRecords;
+pub use self::unread_range::UnreadRange;
 
 /// How many bytes one fetch returns at most, even if more were requested.
 const MAX_FETCH_BYTES: usize = 64 << 20;
@@ -118,7 +118,7 @@ impl PartitionReader {
 
     /// Returns how many records the partition has after the last fetched one: zero if it has no
     /// reader now, and `None` if no caller ever waited for a record.
-    pub(crate) fn lag_records(&self) -> Option<u64> {
+    pub(crate) fn lag_records_if_ever_waited_for(&self) -> Option<u64> {
         if !self.was_followed.load(Ordering::Acquire) {
             return None;
         }
@@ -129,9 +129,10 @@ impl PartitionReader {
         })
     }
 
-    /// Returns the records that were not fetched yet, or `None` if there are none or no reader.
-    pub(crate) fn unread_records(&self) -> Option<UnreadRecords> {
-        self.lock_state().unread_records(self.known_end())
+    /// Returns where the records are that were not fetched yet, or `None` if there are none
+    /// or no reader.
+    pub(crate) fn unread_range(&self) -> Option<UnreadRange> {
+        self.lock_state().unread_range(self.known_end())
     }
 
     /// Returns the end of the records. It is where the next fetch continues if only offsets without
@@ -156,9 +157,9 @@ impl PartitionReader {
     /// librdkafka has forgotten looks like a reader at the end. Returns whether it did; then the
     /// caller must query the brokers and pass the answer to [`Self::finish_end_query`]. Until that,
     /// this returns `false`.
-    pub(crate) fn mark_end_query_begun_if_due(&self, round: u64) -> bool {
+    pub(crate) fn mark_end_query_begun_if_no_recent_record(&self, round: u64) -> bool {
         let mut state = self.lock_state();
-        state.is_reading() && state.stall_detector().mark_end_query_begun_if_due(round)
+        state.is_reading() && state.stall_detector().mark_end_query_begun_if_no_recent_record(round)
     }
 
     /// Records the answer to a query of the end that was sent in round `sent_round`: `None` if the
@@ -227,7 +228,7 @@ impl PartitionReader {
                 "restarting a reader that does not deliver existing records"
             );
             metrics::count_reader_restart();
-            state.stop_stalled();
+            state.stop_and_count_as_stalled();
             return ReadOutcome::NotPositioned;
         }
         match state.is_at_end(self.known_end()) {

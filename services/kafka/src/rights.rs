@@ -47,14 +47,14 @@ impl KafkaTopic {
         self.check_granted_rights(described.rights.as_deref(), needed)
     }
 
-    /// Returns [`LogError::Denied`] if one of the rights `needed` is not among those that the brokers
-    /// have granted. Brokers without an authorizer name none.
+    /// Returns [`LogError::Denied`] if one of the rights `needed` is not among those that the
+    /// brokers have granted. Brokers without an authorizer name none.
     pub(crate) fn check_granted_rights(
         &self,
-        granted: Option<&[TopicRight]>,
+        authorizer_rights: Option<&[TopicRight]>,
         needed: &[TopicRight],
     ) -> Result<(), LogError> {
-        let Some(granted) = granted else {
+        let Some(granted) = authorizer_rights else {
             return Ok(());
         };
         let is_missing = |right: &&TopicRight| !granted.contains(right);

@@ -94,7 +94,7 @@ impl KafkaTopic {
 
     /// Returns the number of partitions.
     #[must_use]
-    pub fn partitions(&self) -> PartitionId {
+    pub fn partition_count(&self) -> PartitionId {
         let count = self.topic.enqueue_locks.len();
         PartitionId::try_from(count).expect("Kafka numbers partitions in 32 bits")
     }
@@ -112,9 +112,9 @@ impl KafkaTopic {
         let metrics = &self.topic.metrics;
         let pending_bytes = self.kafka().pending_bytes();
         let count = records.len();
-        let size_bytes = self.checked_total_bytes(&records)?;
+        let size_bytes = self.check_record_sizes_and_sum_bytes(&records)?;
         pending_bytes
-            .try_add(size_bytes, self.kafka().config().max_pending_bytes)
+            .try_add_or_get_pending(size_bytes, self.kafka().config().max_pending_bytes)
             .map_err(|pending_bytes| LogError::Busy { pending_bytes })?;
         let (delivery, receiver) = PendingAppend::new(count, size_bytes, pending_bytes.clone());
         self.enqueue(partition, &records, &delivery);
@@ -141,14 +141,14 @@ impl KafkaTopic {
             native::enqueue_records(&self.topic.handle, native_partition, records, delivery);
         drop(lock);
         if let Some(refused) = refused {
-            delivery.record_failures(refused.count, refused.first_error);
+            delivery.settle_failed_records(refused.count, refused.first_error);
         }
     }
 
-    /// Returns the size of all records together, or an error if one is too large. The sizes are
-    /// checked before any record is enqueued, because a part of an append must not be appended
+    /// Returns the size of all records together, or an error if one of them is too large. The sizes
+    /// are checked before any record is enqueued, because a part of an append must not be appended
     /// alone.
-    fn checked_total_bytes(&self, records: &[NewRecord]) -> Result<usize, LogError> {
+    fn check_record_sizes_and_sum_bytes(&self, records: &[NewRecord]) -> Result<usize, LogError> {
         let mut sum_bytes = 0;
         for record in records {
             let size_bytes = record.key.len() + record.value.len();
@@ -168,7 +168,7 @@ impl KafkaTopic {
     /// Returns the error of an append that ended with `code`.
     fn append_error(&self, code: Code) -> LogError {
         let (kafka, name) = (self.kafka(), self.name());
-        if let Some(error) = kafka.fatal_error(name) {
+        if let Some(error) = kafka.fatal_producer_error(name) {
             return error;
         }
         match code {

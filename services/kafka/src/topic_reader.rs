@@ -42,7 +42,7 @@ impl SharedTopicReader {
         let config = topic
             .kafka()
             .config()
-            .reader_client_config(topic.partitions() as usize);
+            .reader_client_config(topic.partition_count() as usize);
         let config = config.map_err(|error| refused(error.to_string()))?;
         let consumer = create_reader_client(&config, topic.name()).map_err(refused)?;
         let handle = TopicHandle::new(consumer.clone(), topic.name())
@@ -55,7 +55,7 @@ impl SharedTopicReader {
             epoch_check: EpochChecker::new(),
             consumer,
             rounds: PollRounds::new(),
-            partitions: (0..topic.partitions()).map(partition).collect(),
+            partitions: (0..topic.partition_count()).map(partition).collect(),
         })
     }
 
@@ -87,7 +87,7 @@ impl SharedTopicReader {
         let found = self.partitions.get(partition as usize);
         let found = found.ok_or(LogError::NoSuchPartition {
             partition,
-            partitions: self.topic.partitions(),
+            partitions: self.topic.partition_count(),
         })?;
         self.rounds.check_open()?;
         Ok(found)
@@ -110,7 +110,7 @@ impl SharedTopicReader {
     /// Publishes the lag of the partitions that are being followed.
     pub(crate) fn publish_lag(&self) {
         for (number, partition) in (0..).zip(&self.partitions) {
-            if let Some(lag_records) = partition.lag_records() {
+            if let Some(lag_records) = partition.lag_records_if_ever_waited_for() {
                 metrics::publish_lag(self.topic.name(), number, lag_records);
             }
         }
@@ -184,9 +184,9 @@ impl SharedTopicReader {
         }
     }
 
-    /// Starts the reader at `offset` for a caller that waits there, unless the record that the
-    /// caller waits for exists already. Returns whether it exists.
-    pub(crate) async fn record_exists_or_start_reader(
+    /// Starts the reader at `offset` for a caller that waits there, if the partition ends there.
+    /// Returns whether the partition holds `offset` already, so that there is nothing to wait for.
+    pub(crate) async fn record_exists_or_start_reader_at_end(
         &self,
         partition: PartitionId,
         offset: Offset,
@@ -274,7 +274,7 @@ impl SharedTopicReader {
 
     /// Returns an error, and stops the reader, if the topic no longer exists, which librdkafka does
     /// not report to a reader. Brokers that do not answer are no error here.
-    pub(crate) async fn check_topic_exists_or_stop_reader(
+    pub(crate) async fn fail_and_stop_reader_if_topic_gone(
         &self,
         reader: &PartitionReader,
     ) -> Result<(), LogError> {
@@ -289,9 +289,9 @@ impl SharedTopicReader {
 
     /// Queries the end of a partition from the brokers if nothing has come for long. The answer is
     /// recorded in the reader, because the callers that wait may be gone before it comes.
-    pub(crate) fn query_end_if_due(&self, reader: &Arc<PartitionReader>) {
+    pub(crate) fn query_end_if_no_recent_record(&self, reader: &Arc<PartitionReader>) {
         let round = self.rounds.current_round();
-        if !reader.mark_end_query_begun_if_due(round) {
+        if !reader.mark_end_query_begun_if_no_recent_record(round) {
             return;
         }
         let (consumer, reader) = (self.consumer.clone(), reader.clone());

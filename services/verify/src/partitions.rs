@@ -10,7 +10,7 @@ use crate::arguments::ClusterConfig;
 /// Requests the topic `trades` from the brokers. The stores know only the partitions that were
 /// folded.
 pub(crate) async fn request_trades_topic(config: &ClusterConfig) -> anyhow::Result<KafkaTopic> {
-    let kafka = KafkaClient::connect(config.kafka.clone())?;
+    let kafka = KafkaClient::create(config.kafka.clone())?;
     let name = config.topics.full_name(schemas::TRADES);
     let request = async {
         let topic = kafka.request_topic(&name).await?;

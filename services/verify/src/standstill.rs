@@ -155,7 +155,7 @@ async fn find_open_transactions<C: Clock>(
 ) -> anyhow::Result<Vec<StandingPartition>> {
     let finder = topic.open_transaction_finder()?;
     let mut open = Vec::new();
-    for partition in 0..topic.partitions() {
+    for partition in 0..topic.partition_count() {
         let found = finder.find(partition).await;
         open.extend(found.transpose().map(|offset| {
             offset.map(|offset| StandingPartition {
@@ -211,7 +211,7 @@ async fn find_partitions_that_stay_unfolded<R: BarReader, C: Clock>(
 async fn has_records_from(log: &KafkaLog, partition: u32, offset: u64) -> Result<bool, LogError> {
     match log.fetch(partition, offset, 1).await {
         Ok(batch) if !batch.records.is_empty() => Ok(true),
-        Ok(_) => Ok(log.unread_records(partition).is_some()),
+        Ok(_) => Ok(log.unread_range(partition).is_some()),
         // What retention or a new generation has taken away is reported by the roles.
         Err(LogError::OutOfRange { .. }) => Ok(false),
         Err(error) => Err(error),

@@ -68,7 +68,7 @@ pub(crate) async fn verify_target<C: Clock>(
             let bars = TimescaleBarStore::open(config.timescaledb.clone()).await?;
             let ticks = ClickHouseTickStore::open(&config.clickhouse).await?;
             let topic = request_trades_topic(config).await?;
-            let partitions = topic.partitions();
+            let partitions = topic.partition_count();
             let stores = (&bars, ticks);
             let snapshot =
                 VerifySnapshot::from_stores(stores, partitions, max_wait, &clock, &progress)

@@ -97,7 +97,7 @@ impl GeneratedTradeAppender {
     /// Returns the end of each partition of the topic.
     pub(super) async fn partition_ends(&self) -> anyhow::Result<Vec<u64>> {
         let mut ends = Vec::new();
-        for partition in 0..self.log.partitions() {
+        for partition in 0..self.log.partition_count() {
             ends.push(self.log.bounds(partition).await?.end);
         }
         Ok(ends)

@@ -216,7 +216,7 @@ pub(super) async fn register_and_open_trades_topic(
     topics: &TopicNames,
     bars: &TimescaleBarStore,
 ) -> anyhow::Result<KafkaLog> {
-    let kafka = KafkaClient::connect(kafka.clone())?;
+    let kafka = KafkaClient::create(kafka.clone())?;
     let topic = kafka
         .request_topic(&topics.full_name(schemas::TRADES))
         .await?;
@@ -224,7 +224,7 @@ pub(super) async fn register_and_open_trades_topic(
         .register_topic(&TopicGeneration {
             topic: schemas::TRADES.to_owned(),
             topic_id: topic.id().to_owned(),
-            partitions: topic.partitions(),
+            partitions: topic.partition_count(),
             origin: topic.origin(),
         })
         .await?;

@@ -101,7 +101,7 @@ async fn copy_settings_unless_stopped<B: Backend>(
     });
     let records: Vec<NewRecord> = records.collect();
     let trades = &worker.topics.trades;
-    let others = (0..trades.partitions()).filter(|partition| *partition != worker.partition);
+    let others = (0..trades.partition_count()).filter(|partition| *partition != worker.partition);
     // The appends run at the same time, so a partition that is not available delays no other one.
     let copies = others.map(|partition| {
         worker.append_to_partition_unless_stopped(stop, trades, partition, &records)

@@ -36,7 +36,7 @@ impl<B: Backend> PartitionWorker<B> {
                     .not_ready("folding the records that the log holds already");
             }
             let progress = state.progress;
-            let mut core = FoldCore::new(state, self.topics.trades.partitions());
+            let mut core = FoldCore::new(state, self.topics.trades.partition_count());
             let mut is_check = false;
             if let Some(record) = search.record_at_fault() {
                 is_check = !record.is_checked;

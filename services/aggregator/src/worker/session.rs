@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::{Clock, RetryTimer};
-use eventlog::{Log, LogError, Record, split_before_future_record};
+use eventlog::{Log, LogError, Record, split_before_far_future_record};
 use market::Position;
 use store::{BarReader, TickStore};
 use tokio_util::sync::CancellationToken;
@@ -116,7 +116,9 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
                 () = self.stop.cancelled() => return self.commit_all_and_end().await,
                 archived = self.archiver.wait_for_answer() => self.begin_refolds(archived),
                 ended = self.refolds.wait_for_end() => self.end_refolds(ended)?,
-                ready = worker.topics.trades.wait(worker.partition, next_offset), if can_fetch => {
+                ready = worker.topics.trades.wait_for_record(worker.partition, next_offset),
+                    if can_fetch =>
+                {
                     match ready {
                         Ok(()) => {
                             if let Some(end) = self.fetch_and_fold().await? {
@@ -290,13 +292,13 @@ impl<'a, B: Backend> WorkerSession<'a, B> {
             }
         };
         let now_ns = worker.stores.clock.now_ns();
-        let (records, future) = split_before_future_record(&records, now_ns);
+        let (records, future) = split_before_far_future_record(&records, now_ns);
         if let (true, Some(future)) = (records.is_empty(), future) {
             self.schedule.postpone_advance(self.monotonic_ns());
             self.back_off(&future.to_string()).await;
             return Ok(None);
         }
-        let was_failing = self.log_retries.is_backing_off();
+        let was_failing = self.log_retries.has_last_attempt_failed();
         self.log_retries.record_success();
         if was_failing {
             self.readiness.report_recovery();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use backend::Backend;
 use clock::Clock;
-use eventlog::{Log, LogError, split_before_future_record};
+use eventlog::{Log, LogError, split_before_far_future_record};
 use tokio_util::sync::CancellationToken;
 
 use super::archiver::Archiver;
@@ -21,7 +21,7 @@ impl<B: Backend> Archiver<B> {
     /// until another one is due.
     pub(super) async fn wait_for_records(&self, session: &ArchiverSession) -> Result<(), LogError> {
         let next_offset = session.pending.next_offset();
-        if session.retry_timer.is_backing_off() {
+        if session.retry_timer.has_last_attempt_failed() {
             session.retry_timer.wait_until_due(&self.clock).await;
             // While there is nothing to read, nothing else would notice that the log is back.
             let bounds = self.trades.bounds(self.partition).await?;
@@ -29,7 +29,7 @@ impl<B: Backend> Archiver<B> {
                 self.health.ready();
             }
         }
-        let mut wait = pin!(self.trades.wait(self.partition, next_offset));
+        let mut wait = pin!(self.trades.wait_for_record(self.partition, next_offset));
         // The log may learn only while it waits that it holds no further record.
         while !self.has_read_to(next_offset, session.ready_from) {
             tokio::select! {
@@ -78,7 +78,7 @@ impl<B: Backend> Archiver<B> {
             }
         };
         let now_ns = self.clock.now_ns();
-        let (records, future) = split_before_future_record(&batch.records, now_ns);
+        let (records, future) = split_before_far_future_record(&batch.records, now_ns);
         if let (true, Some(future)) = (records.is_empty(), future) {
             self.report_and_delay_next_attempt(session, &future);
             return Ok(SessionStepOutcome::Continue);

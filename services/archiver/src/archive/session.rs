@@ -23,7 +23,7 @@ impl ArchiverSession {
         is_read_to: impl FnOnce(u64, u64) -> bool,
         health: &HealthComponent,
     ) {
-        if self.retry_timer.is_backing_off() {
+        if self.retry_timer.has_last_attempt_failed() {
             return;
         }
         match is_read_to(self.pending.next_offset(), self.ready_from) {

@@ -43,7 +43,7 @@ impl<B: Backend> Archiver<B> {
         self.check_offset_in_bounds(offset, bounds)?;
         let blocks = BlockBuilder::new(
             self.partition,
-            self.trades.partitions(),
+            self.trades.partition_count(),
             epoch,
             stored.append_time_ns,
         );

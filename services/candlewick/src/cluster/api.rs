@@ -83,7 +83,7 @@ impl ApiPod {
             ],
             health.register("topic-settings"),
         )?;
-        let partitions = servers.trades.log.partitions();
+        let partitions = servers.trades.log.partition_count();
         let hub = Hub::new(
             servers.updates.log.epoch(),
             partitions,

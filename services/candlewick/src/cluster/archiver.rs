@@ -68,7 +68,7 @@ async fn archive_until_stopped(
     };
     let task_factory = partition_task_factory(trades.log.clone(), ticks.clone(), health);
     let next_offsets =
-        || next_offsets_to_archive(&ticks, trades.log.partitions(), trades.log.epoch());
+        || next_offsets_to_archive(&ticks, trades.log.partition_count(), trades.log.epoch());
     let no_redis = OptionalRedis::Disabled;
     let probes = probe_servers_forever(&bars, &ticks, &no_redis, &trades.log);
     let restart_needed = watch_topic_until_recreated(&trades);

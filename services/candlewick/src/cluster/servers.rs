@@ -141,7 +141,7 @@ impl ServerConnector {
     ) -> anyhow::Result<GuardedKafkaClient> {
         let health = DependencyComponent::Required(self.register_component(KAFKA));
         Ok(GuardedKafkaClient {
-            kafka: KafkaClient::connect(config.clone())?,
+            kafka: KafkaClient::create(config.clone())?,
             topic_names: topic_names.clone(),
             guard: self.new_guard(KAFKA, health),
         })

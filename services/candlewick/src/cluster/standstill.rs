@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clock::{Clock, SystemClock};
 use host::HealthComponent;
-use kafka::UnreadRecords;
+use kafka::UnreadRange;
 use metrics::{Gauge, Unit, describe_gauge, gauge};
 
 use super::servers::GuardedTopic;
@@ -77,7 +77,7 @@ impl StandstillWatch {
         let mut standstill = UnreadOffsetTimer::default();
         loop {
             SystemClock.sleep(LOOK_INTERVAL).await;
-            let unread = self.topic.log().unread_records(partition);
+            let unread = self.topic.log().unread_range(partition);
             let stood = standstill.measure(unread, SystemClock.monotonic_ns());
             watched.seconds.set(stood.as_secs_f64());
             let unread = unread.filter(|_| stood >= STANDSTILL_AFTER);
@@ -97,7 +97,7 @@ struct UnreadOffsetTimer {
 
 impl UnreadOffsetTimer {
     /// Returns how long the first unread record has been the same: zero if there is none.
-    fn measure(&mut self, unread: Option<UnreadRecords>, now_ns: u64) -> Duration {
+    fn measure(&mut self, unread: Option<UnreadRange>, now_ns: u64) -> Duration {
         self.unread_since = unread.map(|unread| match self.unread_since {
             Some((first, since_ns)) if first == unread.first => (first, since_ns),
             _ => (unread.first, now_ns),
@@ -108,7 +108,7 @@ impl UnreadOffsetTimer {
 }
 
 /// Returns why a partition stands still. The text stays the same as long as the cause does.
-fn explain_standstill(topic: &str, partition: u32, unread: &UnreadRecords) -> String {
+fn explain_standstill(topic: &str, partition: u32, unread: &UnreadRange) -> String {
     let cause = match unread.is_behind_open_transaction {
         true => {
             "a producer has an open transaction, and the brokers keep it and what follows from \
@@ -169,8 +169,8 @@ mod tests {
 
     const SECOND_NS: u64 = 1_000_000_000;
 
-    fn unread(first: u64, end: u64) -> Option<UnreadRecords> {
-        Some(UnreadRecords {
+    fn unread(first: u64, end: u64) -> Option<UnreadRange> {
+        Some(UnreadRange {
             first,
             end,
             is_behind_open_transaction: false,

@@ -93,7 +93,7 @@ pub(super) async fn open_topic(
                 let generation = TopicGeneration {
                     topic: name.to_owned(),
                     topic_id: topic.id().to_owned(),
-                    partitions: topic.partitions(),
+                    partitions: topic.partition_count(),
                     origin: topic.origin(),
                 };
                 bars.register_topic(&generation).await?
@@ -104,7 +104,7 @@ pub(super) async fn open_topic(
                 let Some(known) = registered.find(|known| known.topic_id == topic.id()) else {
                     return Err(OpenTopicError::NotAdopted(topic.id().to_owned()));
                 };
-                known.check_partitions(name, topic.partitions(), "the database")?;
+                known.check_partitions(name, topic.partition_count(), "the database")?;
                 known.epoch
             }
             EpochSource::Fixed => 0,
@@ -137,7 +137,7 @@ pub(super) fn check_equal_partition_counts(topics: &[(&str, &OpenTopic)]) -> any
         let [(left_name, left), (right_name, right)] = pair else {
             continue;
         };
-        let (left_count, right_count) = (left.log.partitions(), right.log.partitions());
+        let (left_count, right_count) = (left.log.partition_count(), right.log.partition_count());
         if left_count != right_count {
             bail!(
                 "the topic {left_name} has {left_count} partitions and {right_name} has \

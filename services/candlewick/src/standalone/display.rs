@@ -113,7 +113,7 @@ fn print_status_line(line: &str, is_terminal: bool) {
 /// Returns the number of records that were ever appended to a topic.
 async fn count_appended_records<L: Log>(log: &L) -> u64 {
     let mut sum = 0;
-    for partition in 0..log.partitions() {
+    for partition in 0..log.partition_count() {
         sum += log.bounds(partition).await.map_or(0, |bounds| bounds.end);
     }
     sum

@@ -167,7 +167,7 @@ impl TestCluster {
         };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let kafka = KafkaClient::connect(config).unwrap();
+            let kafka = KafkaClient::create(config).unwrap();
             let log = kafka
                 .request_topic(&topic)
                 .await

@@ -41,7 +41,7 @@ fn append(data: &Path, key: &str, values: &[Vec<u8>]) {
             .unwrap();
         let key: Instrument = key.parse().unwrap();
         let key = key.key().as_bytes().to_vec();
-        let partition = schemas::partition_of(&key, folder.trades.partitions());
+        let partition = schemas::partition_of(&key, folder.trades.partition_count());
         let entry = |value: &Vec<u8>| NewRecord {
             key: key.clone().into(),
             value: value.clone().into(),

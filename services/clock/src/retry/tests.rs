@@ -90,9 +90,9 @@ fn the_wait_of_a_retry_timer_grows_with_failures_in_a_row_and_ends_after_a_succe
             poll_ready(timer.wait_until_due(&clock));
             assert!(clock.monotonic_ns() - before_ns <= longest_ns);
         }
-        assert_eq!(timer.is_backing_off(), failures > 0);
+        assert_eq!(timer.has_last_attempt_failed(), failures > 0);
         timer.record_success();
-        assert!(!timer.is_backing_off());
+        assert!(!timer.has_last_attempt_failed());
         let before_ns = clock.monotonic_ns();
         poll_ready(timer.wait_until_due(&clock));
         assert_eq!(clock.monotonic_ns(), before_ns);

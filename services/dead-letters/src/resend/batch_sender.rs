@@ -50,7 +50,7 @@ impl<'a, L: Log> OriginalRecordBatchSender<'a, L> {
         }
         self.batch_records += 1;
         self.batch_bytes += key.len() + value.len();
-        let partition = schemas::partition_of(&key, self.trades.partitions());
+        let partition = schemas::partition_of(&key, self.trades.partition_count());
         let records = self.batch.entry(partition).or_default();
         records.push(NewRecord { key, value });
         match self.batch_records >= BATCH_RECORDS || self.batch_bytes >= BATCH_BYTES {

@@ -122,11 +122,11 @@ impl AppendQueue {
 
     /// Waits for work and takes it out of the queue.
     ///
-    /// `last_append_count` is how many appends the last commit had. Their senders have just got
-    /// their replies and are likely to append again at once. So if fewer appends are queued, this
-    /// waits a moment for more; otherwise every other commit would hold only the append of the
+    /// `last_commit_append_count` is how many appends the last commit had. Their senders have just
+    /// got their replies and are likely to append again at once. So if fewer appends are queued,
+    /// this waits a moment for more; otherwise every other commit would hold only the append of the
     /// quickest sender.
-    pub(super) fn wait_and_take_work(&self, last_append_count: usize) -> CommitterWork {
+    pub(super) fn wait_and_take_work(&self, last_commit_append_count: usize) -> CommitterWork {
         let mut state = self
             .has_work
             .wait_while(self.lock_state(), |state| {
@@ -135,7 +135,7 @@ impl AppendQueue {
             .expect("no holder of the queue panics");
         for _ in 0..GATHER_ROUNDS {
             let gathered = state.appends.len();
-            if gathered == 0 || gathered >= last_append_count || state.is_closed {
+            if gathered == 0 || gathered >= last_commit_append_count || state.is_closed {
                 break;
             }
             drop(state);
@@ -145,7 +145,7 @@ impl AppendQueue {
                 break;
             }
         }
-        state.take_work()
+        state.take_work_for_one_commit()
     }
 
     /// Frees the space of appends that are done.
@@ -160,7 +160,7 @@ impl AppendQueue {
 
 impl QueueState {
     /// Removes and returns the oldest appends, as many as one commit writes.
-    fn take_work(&mut self) -> CommitterWork {
+    fn take_work_for_one_commit(&mut self) -> CommitterWork {
         let mut count = 0;
         let (mut size_bytes, mut cost_bytes) = (0, 0);
         for append in &self.appends {

@@ -60,13 +60,13 @@ pub(super) enum DamagedBlob {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct MalformedBlob;
 
-/// Returns the checksum of the blob of `partition` whose last record has the offset `last`.
-/// `contents` is the blob without its checksum.
-pub(super) fn blob_checksum(partition: PartitionId, last: Offset, contents: &[u8]) -> u32 {
+/// Returns the checksum of the blob of `partition` whose last record has the offset
+/// `last_offset`. `contents` is the blob without its checksum.
+pub(super) fn blob_checksum(partition: PartitionId, last_offset: Offset, contents: &[u8]) -> u32 {
     let mut checksum = crc32fast::Hasher::new();
     // With the key, so that a blob under a damaged key is noticed too.
     checksum.update(&partition.to_le_bytes());
-    checksum.update(&last.to_le_bytes());
+    checksum.update(&last_offset.to_le_bytes());
     checksum.update(contents);
     checksum.finalize()
 }
@@ -87,33 +87,34 @@ pub(super) struct RecordBlob {
 }
 
 impl RecordBlob {
-    /// Checks a blob of `partition` whose last record has the offset `last` by its checksum, and
-    /// decodes its header.
+    /// Checks a blob of `partition` whose last record has the offset `last_offset` by its
+    /// checksum, and decodes its header.
     pub(super) fn parse(
         partition: PartitionId,
-        last: Offset,
+        last_offset: Offset,
         bytes: Bytes,
     ) -> Result<Self, DamagedBlob> {
         let is_intact =
             bytes
                 .split_first_chunk::<CHECKSUM_BYTES>()
                 .is_some_and(|(checksum, contents)| {
-                    u32::from_le_bytes(*checksum) == blob_checksum(partition, last, contents)
+                    u32::from_le_bytes(*checksum) == blob_checksum(partition, last_offset, contents)
                 });
+        let last = last_offset;
         if !is_intact {
             return Err(DamagedBlob::Checksum { partition, last });
         }
-        Self::decode_header(last, bytes)
+        Self::decode_header(last_offset, bytes)
             .map_err(|MalformedBlob| DamagedBlob::Malformed { partition, last })
     }
 
-    fn decode_header(last: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
+    fn decode_header(last_offset: Offset, bytes: Bytes) -> Result<Self, MalformedBlob> {
         let rest = bytes.get(CHECKSUM_BYTES..).ok_or(MalformedBlob)?;
         let (count, rest) = rest.split_first_chunk::<4>().ok_or(MalformedBlob)?;
         let (append_time_ns, rest) = rest.split_first_chunk::<8>().ok_or(MalformedBlob)?;
         let total_bytes = rest.first_chunk::<8>().ok_or(MalformedBlob)?;
         let count = u64::from(u32::from_le_bytes(*count));
-        let end = last.checked_add(1).ok_or(MalformedBlob)?;
+        let end = last_offset.checked_add(1).ok_or(MalformedBlob)?;
         Ok(Self {
             first: end.checked_sub(count).ok_or(MalformedBlob)?,
             end,
@@ -185,13 +186,16 @@ impl FetchedRecords {
     }
 }
 
+/// Where bytes of a blob begin and end.
+type ByteSpan = (usize, usize);
+
 /// Reads a blob record by record.
 struct BlobCursor<'a> {
     bytes: &'a [u8],
     /// Where the next record begins.
     position: usize,
     /// Where the key of the last record begins and ends.
-    key: (usize, usize),
+    key: ByteSpan,
 }
 
 /// Whether a record of a blob repeats the key of the record before.
@@ -214,7 +218,7 @@ impl<'a> BlobCursor<'a> {
 
     /// Reads one record. Returns how its key is held, which is at `self.key`, and where its value
     /// begins and ends.
-    fn read_record(&mut self) -> Result<(KeyRepetition, (usize, usize)), MalformedBlob> {
+    fn read_record(&mut self) -> Result<(KeyRepetition, ByteSpan), MalformedBlob> {
         let key_repetition = match self.read_varint()? {
             0 => KeyRepetition::SameAsPrevious,
             length => {
@@ -227,7 +231,7 @@ impl<'a> BlobCursor<'a> {
     }
 
     /// Moves past `length` bytes, and returns where they begin and end.
-    fn skip_bytes(&mut self, length: usize) -> Result<(usize, usize), MalformedBlob> {
+    fn skip_bytes(&mut self, length: usize) -> Result<ByteSpan, MalformedBlob> {
         let start = self.position;
         let end = start.checked_add(length).ok_or(MalformedBlob)?;
         if end > self.bytes.len() {

@@ -28,13 +28,13 @@ pub(super) struct BlobStart {
     pub(super) total_bytes: u64,
 }
 
-/// Encodes records into blobs. `size_bytes` is the size of all keys and values together.
+/// Encodes records into blobs. `total_record_bytes` is the size of all keys and values together.
 pub(super) fn encode_blobs<'a>(
     start: BlobStart,
     records: impl Iterator<Item = &'a NewRecord>,
-    size_bytes: usize,
+    total_record_bytes: usize,
 ) -> Vec<RecordBlob> {
-    let mut encoder = BlobEncoder::new(start, size_bytes);
+    let mut encoder = BlobEncoder::new(start, total_record_bytes);
     for record in records {
         encoder.push(record);
     }
@@ -58,15 +58,15 @@ struct BlobEncoder<'a> {
 }
 
 impl<'a> BlobEncoder<'a> {
-    fn new(start: BlobStart, size_bytes: usize) -> Self {
-        let max_bytes = max_blob_bytes(size_bytes);
+    fn new(start: BlobStart, total_record_bytes: usize) -> Self {
+        let max_bytes = max_blob_bytes(total_record_bytes);
         Self {
             start,
-            remaining_bytes: size_bytes,
+            remaining_bytes: total_record_bytes,
             max_bytes,
             count: 0,
             key: None,
-            buffer: Self::new_buffer(size_bytes.min(max_bytes)),
+            buffer: Self::new_buffer(total_record_bytes.min(max_bytes)),
             blobs: Vec::new(),
         }
     }

@@ -19,7 +19,7 @@ const SWEEP_INTERVAL_NS: i64 = 1_000_000_000;
 pub(super) struct AppendCommitter<'a> {
     topic: &'a EmbeddedTopic,
     /// How many appends the last commit had.
-    last_append_count: usize,
+    last_commit_append_count: usize,
     wants_sweep: bool,
     last_sweep_ns: Option<i64>,
     needs_reopen: bool,
@@ -40,7 +40,7 @@ impl<'a> AppendCommitter<'a> {
     pub(super) fn new(topic: &'a EmbeddedTopic) -> Self {
         Self {
             topic,
-            last_append_count: 0,
+            last_commit_append_count: 0,
             wants_sweep: false,
             last_sweep_ns: None,
             needs_reopen: false,
@@ -51,8 +51,8 @@ impl<'a> AppendCommitter<'a> {
     /// partitions.
     pub(super) fn run(mut self) {
         loop {
-            let work = self.topic.queue.wait_and_take_work(self.last_append_count);
-            self.last_append_count = work.appends.len();
+            let work = self.topic.queue.wait_and_take_work(self.last_commit_append_count);
+            self.last_commit_append_count = work.appends.len();
             self.wants_sweep |= work.sweep_requested;
             if !work.appends.is_empty() {
                 self.commit(work.appends, work.cost_bytes);
@@ -169,7 +169,7 @@ impl<'a> AppendCommitter<'a> {
         if !is_due || self.needs_reopen {
             return;
         }
-        match retention::drop_expired_blobs(self.topic, now_ns) {
+        match retention::drop_blobs_beyond_retention(self.topic, now_ns) {
             Ok(SweepOutcome::MoreToDrop) => self.topic.queue.request_retention_sweep(),
             Ok(SweepOutcome::Done) => {
                 self.wants_sweep = false;

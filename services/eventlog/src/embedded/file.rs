@@ -202,8 +202,8 @@ fn read_extents(
 }
 
 fn parse_blob(
-    (partition, last): (PartitionId, Offset),
+    (partition, last_offset): (PartitionId, Offset),
     value: &[u8],
 ) -> Result<RecordBlob, DamagedBlob> {
-    RecordBlob::parse(partition, last, Bytes::copy_from_slice(value))
+    RecordBlob::parse(partition, last_offset, Bytes::copy_from_slice(value))
 }

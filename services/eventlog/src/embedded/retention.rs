@@ -54,7 +54,7 @@ impl SweptPartition {
 
 /// Drops up to [`MAX_DROPS`] blobs that retention does not keep, in one transaction, and publishes
 /// the new first offsets.
-pub(super) fn drop_expired_blobs(
+pub(super) fn drop_blobs_beyond_retention(
     topic: &EmbeddedTopic,
     now_ns: i64,
 ) -> Result<SweepOutcome, LogError> {
@@ -103,10 +103,10 @@ pub(super) fn drop_expired_blobs(
 }
 
 fn parse_oldest_blob(
-    (partition, last): (PartitionId, Offset),
+    (partition, last_offset): (PartitionId, Offset),
     value: &[u8],
 ) -> Result<OldestRecordBlob, DatabaseFailure> {
-    let blob = RecordBlob::parse(partition, last, Bytes::copy_from_slice(value))?;
+    let blob = RecordBlob::parse(partition, last_offset, Bytes::copy_from_slice(value))?;
     Ok(OldestRecordBlob::from(&blob))
 }
 

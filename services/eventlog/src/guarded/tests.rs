@@ -32,8 +32,8 @@ enum AppendFault {
 struct BadLog(MemoryLog, AppendFault);
 
 impl Log for BadLog {
-    fn partitions(&self) -> u32 {
-        self.0.partitions()
+    fn partition_count(&self) -> u32 {
+        self.0.partition_count()
     }
 
     fn epoch(&self) -> u64 {
@@ -55,7 +55,7 @@ impl Log for BadLog {
         Err(LogError::Closed)
     }
 
-    async fn wait(&self, _: u32, _: u64) -> Result<(), LogError> {
+    async fn wait_for_record(&self, _: u32, _: u64) -> Result<(), LogError> {
         Err(LogError::Closed)
     }
 

@@ -33,7 +33,7 @@ mod embedded {
     #[test]
     fn closes() {
         with_log(async |log, _clock| {
-            contract::close_ends_waits_and_calls(log, EmbeddedLog::close).await;
+            contract::close_ends_waits_and_fails_later_calls(log, EmbeddedLog::close).await;
         });
     }
 
@@ -70,7 +70,7 @@ mod memory {
     #[test]
     fn closes() {
         with_log(async |log, _clock| {
-            contract::close_ends_waits_and_calls(log, MemoryLog::close).await;
+            contract::close_ends_waits_and_fails_later_calls(log, MemoryLog::close).await;
         });
     }
 
@@ -91,7 +91,7 @@ async fn shows_an_append_as_a_whole(log: impl Log, _clock: ManualClock) {
         async move {
             let mut end = 0;
             while end < 20 * 700 {
-                log.wait(0, end).await.unwrap();
+                log.wait_for_record(0, end).await.unwrap();
                 end = log.bounds(0).await.unwrap().end;
                 assert_eq!(end % 700, 0, "a part of an append is visible");
             }
@@ -172,7 +172,7 @@ fn the_logs_need_no_runtime() {
     }
     fn assert_append_ends_wait(log: &impl Log) {
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| block_on(log.wait(0, 2)));
+            let waiting = scope.spawn(|| block_on(log.wait_for_record(0, 2)));
             assert_eq!(block_on(log.append(0, numbered_records("a", 3))), Ok(0..3));
             assert_eq!(waiting.join().unwrap(), Ok(()));
         });

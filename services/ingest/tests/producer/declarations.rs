@@ -204,7 +204,7 @@ async fn settings_are_unknown_until_every_partition_has_acknowledged_them() {
         for partition in others.filter(|partition| *partition != bad) {
             tokio::select! {
                 _ = &mut declaring => panic!("partition {bad} has not acknowledged"),
-                held = log.wait(partition, 0) => held.unwrap(),
+                held = log.wait_for_record(partition, 0) => held.unwrap(),
             }
         }
         assert!(futures_util::poll!(&mut declaring).is_pending());

@@ -64,8 +64,8 @@ impl AppendFault {
 }
 
 impl Log for FaultyLog {
-    fn partitions(&self) -> PartitionId {
-        self.log.partitions()
+    fn partition_count(&self) -> PartitionId {
+        self.log.partition_count()
     }
 
     fn epoch(&self) -> Epoch {
@@ -90,8 +90,8 @@ impl Log for FaultyLog {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
-    async fn wait(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
-        self.log.wait(partition, offset).await
+    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+        self.log.wait_for_record(partition, offset).await
     }
 
     async fn bounds(&self, partition: PartitionId) -> Result<OffsetBounds, LogError> {

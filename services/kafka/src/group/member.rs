@@ -188,7 +188,7 @@ fn partition_ids(list: &TopicPartitionList) -> Vec<PartitionId> {
 impl ClientContext for MemberCallbacks {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         self.last_connection_error
-            .record_log_line(level as i32, facility, message);
+            .record_log_line_if_connection_lost(level as i32, facility, message);
         forward_log_line(level, facility, message);
     }
 

@@ -147,7 +147,7 @@ pub(crate) fn collect_connection_errors(
                     );
                     if read == 0 {
                         let text = |start| CStr::from_ptr(start).to_string_lossy();
-                        last_connection_error.record_log_line(
+                        last_connection_error.record_log_line_if_connection_lost(
                             severity,
                             &text(facility),
                             &text(line),

@@ -59,14 +59,14 @@ impl PartitionQueueReader {
         Err(unsafe { raw::rd_kafka_last_error() }.into())
     }
 
-    /// Takes up to `max` messages from the queue, without waiting.
-    pub(crate) fn take(&mut self, max: usize) -> TakenMessages<'_> {
+    /// Takes up to `max_messages` messages from the queue, without waiting.
+    pub(crate) fn take(&mut self, max_messages: usize) -> TakenMessages<'_> {
         self.pointers.clear();
-        self.pointers.reserve(max);
-        // SAFETY: the queue is valid, and there is room for `max` pointers.
+        self.pointers.reserve(max_messages);
+        // SAFETY: the queue is valid, and there is room for `max_messages` pointers.
         let count = unsafe {
             let room = self.pointers.as_mut_ptr();
-            raw::rd_kafka_consume_batch_queue(self.queue.pointer(), 0, room, max)
+            raw::rd_kafka_consume_batch_queue(self.queue.pointer(), 0, room, max_messages)
         };
         // SAFETY: `count` pointers were written; -1 means that there are none.
         unsafe { self.pointers.set_len(usize::try_from(count).unwrap_or(0)) };

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::known_end::KnownPartitionEnd;
 use super::read_error::ReadError;
 use super::stall::StallDetector;
-use super::unread_records::UnreadRecords;
+use super::unread_range::UnreadRange;
 use crate::metrics;
 use crate::native::{PartitionQueueReader, TakenMessage, TakenMessages};
 
@@ -98,10 +98,11 @@ impl PartitionReadState {
         self.readable_end = Some(end);
     }
 
-    /// Returns the records that were not fetched yet, if there are any before `known_end`.
-    pub(super) fn unread_records(&self, known_end: Offset) -> Option<UnreadRecords> {
+    /// Returns where the records are that were not fetched yet, if there are any before
+    /// `known_end`.
+    pub(super) fn unread_range(&self, known_end: Offset) -> Option<UnreadRange> {
         let first = self.unread_from();
-        (self.is_reading() && first < known_end).then(|| UnreadRecords {
+        (self.is_reading() && first < known_end).then(|| UnreadRange {
             first,
             end: known_end,
             is_behind_open_transaction: self.readable_end.is_some_and(|end| end <= first),
@@ -144,7 +145,7 @@ impl PartitionReadState {
     }
 
     /// Stops a stalled reader, and counts it for the next reader at the same offset.
-    pub(super) fn stop_stalled(&mut self) {
+    pub(super) fn stop_and_count_as_stalled(&mut self) {
         *self = Self {
             next_offset: self.next_offset,
             mean_record_bytes: self.mean_record_bytes,
@@ -159,7 +160,7 @@ impl PartitionReadState {
         let mut may_have_more = true;
         while self.buffered.is_empty() && may_have_more {
             let mut records = Vec::new();
-            may_have_more = self.take_messages(1, &mut records, end) > 0;
+            may_have_more = self.take_and_count_messages(1, &mut records, end) > 0;
             self.buffered = records;
         }
         !self.buffered.is_empty()
@@ -193,7 +194,7 @@ impl PartitionReadState {
             }
             let room_bytes = max_bytes.saturating_sub(used_bytes);
             if (taken > 0 && room_bytes == 0)
-                || self.take_messages(room_bytes, &mut records, end) == 0
+                || self.take_and_count_messages(room_bytes, &mut records, end) == 0
             {
                 return records;
             }
@@ -202,7 +203,7 @@ impl PartitionReadState {
 
     /// Takes about `room_bytes` of messages from librdkafka and appends their records to
     /// `records`. Returns the number of messages.
-    fn take_messages(
+    fn take_and_count_messages(
         &mut self,
         room_bytes: usize,
         records: &mut Vec<Record>,
@@ -256,7 +257,7 @@ impl PartitionReadState {
                 continue;
             }
             let append_time_ns =
-                self.advance_past_and_get_append_time(offset, message.append_time_ms(), end);
+                self.advance_past_and_get_append_time_ns(offset, message.append_time_ms(), end);
             if buffer[key.clone()] != *message.key {
                 key = push_bytes(&mut buffer, message.key);
             }
@@ -281,13 +282,13 @@ impl PartitionReadState {
     /// A record with a timestamp of its sender gets the greatest append time before it, as far as
     /// this reader knows: [`NO_APPEND_TIME_NS`] if it has read none. Every role takes the maximum
     /// with the append time that it has stored, so all of them give the record the same one.
-    fn advance_past_and_get_append_time(
+    fn advance_past_and_get_append_time_ns(
         &mut self,
         offset: Offset,
-        time_ms: Option<i64>,
+        append_time_ms: Option<i64>,
         end: &KnownPartitionEnd,
     ) -> i64 {
-        let time_ns = match time_ms {
+        let time_ns = match append_time_ms {
             Some(time_ms) => time_ms.saturating_mul(1_000_000),
             None => {
                 self.report_missing_append_time(offset, end);

@@ -36,7 +36,7 @@ impl StallDetector {
 
     /// Begins a query of the partition's end if no record has come and no query was made for
     /// [`CHECK_ROUNDS`]. Returns whether it did, and the caller must make the query.
-    pub(super) fn mark_end_query_begun_if_due(&mut self, round: u64) -> bool {
+    pub(super) fn mark_end_query_begun_if_no_recent_record(&mut self, round: u64) -> bool {
         let since = self.last_record_round.max(self.query_round);
         let is_due = !self.is_query_open && round >= since + CHECK_ROUNDS;
         if is_due {

@@ -34,10 +34,10 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
     let mut round = 100;
     for timeout in [TIMEOUT_ROUNDS, 2 * TIMEOUT_ROUNDS, 4 * TIMEOUT_ROUNDS] {
         reader.start_at(5, round).unwrap();
-        assert!(!reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS - 1));
-        assert!(reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS));
+        assert!(!reader.mark_end_query_begun_if_no_recent_record(round + CHECK_ROUNDS - 1));
+        assert!(reader.mark_end_query_begun_if_no_recent_record(round + CHECK_ROUNDS));
         assert!(
-            !reader.mark_end_query_begun_if_due(round + CHECK_ROUNDS),
+            !reader.mark_end_query_begun_if_no_recent_record(round + CHECK_ROUNDS),
             "one caller queries for all"
         );
         round += CHECK_ROUNDS;
@@ -71,35 +71,35 @@ fn a_stalled_reader_is_restarted_after_twice_the_time_each_time() {
 #[test]
 fn a_reader_at_the_end_is_never_restarted() {
     let reader = partition_reader();
-    assert_eq!(reader.lag_records(), None);
+    assert_eq!(reader.lag_records_if_ever_waited_for(), None);
     assert!(
-        !reader.mark_end_query_begun_if_due(1_000),
+        !reader.mark_end_query_begun_if_no_recent_record(1_000),
         "there is no reader"
     );
     reader.start_at(5, 0).unwrap();
-    assert_eq!(reader.lag_records(), None, "no caller waits");
+    assert_eq!(reader.lag_records_if_ever_waited_for(), None, "no caller waits");
     reader.finish_end_query(Some(5), 0);
     assert!(matches!(
         reader.check_for_records(5, 1_000_000),
         ReadOutcome::AtEnd
     ));
     reader.finish_end_query(Some(8), 1_000_000);
-    assert_eq!(reader.lag_records(), Some(3));
+    assert_eq!(reader.lag_records_if_ever_waited_for(), Some(3));
     reader.stop();
-    assert_eq!(reader.lag_records(), Some(0));
+    assert_eq!(reader.lag_records_if_ever_waited_for(), Some(0));
 }
 
 #[test]
 fn one_end_query_is_open_at_a_time_and_an_unanswered_one_does_not_count() {
     let reader = partition_reader();
     reader.start_at(5, 0).unwrap();
-    assert!(reader.mark_end_query_begun_if_due(100));
+    assert!(reader.mark_end_query_begun_if_no_recent_record(100));
     assert!(
-        !reader.mark_end_query_begun_if_due(1_000),
+        !reader.mark_end_query_begun_if_no_recent_record(1_000),
         "the query is not answered yet"
     );
     reader.finish_end_query(Some(6), 100);
-    assert!(reader.mark_end_query_begun_if_due(1_000));
+    assert!(reader.mark_end_query_begun_if_no_recent_record(1_000));
     reader.finish_end_query(None, 1_000);
     assert!(matches!(
         reader.check_for_records(5, 1_000_000),
@@ -110,22 +110,22 @@ fn one_end_query_is_open_at_a_time_and_an_unanswered_one_does_not_count() {
 #[test]
 fn records_behind_an_open_transaction_are_unread_and_named_as_such() {
     let reader = partition_reader();
-    assert_eq!(reader.unread_records(), None, "there is no reader");
+    assert_eq!(reader.unread_range(), None, "there is no reader");
     reader.start_at(5, 0).unwrap();
-    assert_eq!(reader.unread_records(), None, "nothing is known beyond 5");
+    assert_eq!(reader.unread_range(), None, "nothing is known beyond 5");
     reader.raise_known_end(8);
     let unread = |is_behind_open_transaction| {
-        Some(UnreadRecords {
+        Some(UnreadRange {
             first: 5,
             end: 8,
             is_behind_open_transaction,
         })
     };
-    assert_eq!(reader.unread_records(), unread(false));
+    assert_eq!(reader.unread_range(), unread(false));
     // The brokers let readers read up to 5, and hold records up to 8.
     reader.finish_end_query(Some(5), 0);
-    assert_eq!(reader.unread_records(), unread(true));
+    assert_eq!(reader.unread_range(), unread(true));
     assert!(!reader.lock_state().stall_detector().is_stalled(1_000_000));
     reader.finish_end_query(Some(8), 1);
-    assert_eq!(reader.unread_records(), unread(false));
+    assert_eq!(reader.unread_range(), unread(false));
 }

@@ -83,7 +83,7 @@ impl TopicAdmin {
             brokers,
             partitions,
             replication,
-        } = layout.map_err(|error| self.request_error(name, &error))?;
+        } = layout.map_err(|error| self.explain_error_and_repair_client(name, &error))?;
         if partitions == 0 {
             return Ok((None, brokers));
         }
@@ -102,7 +102,7 @@ impl TopicAdmin {
             .describe_configs(&topics, &self.request_options())
             .await;
         let mut settings = BTreeMap::new();
-        for resource in described.map_err(|error| self.request_error(name, &error))? {
+        for resource in described.map_err(|error| self.explain_error_and_repair_client(name, &error))? {
             let resource =
                 resource.map_err(|code| error_mapping::log_error_from_code(name, code))?;
             let values = resource.entries.into_iter();
@@ -114,7 +114,7 @@ impl TopicAdmin {
     /// Returns the error of a request. If no broker answered, it contains the reason that the
     /// client reported separately, and the client is given the configured brokers again: it may
     /// know none any more ([`crate::maintenance`]).
-    fn request_error(&self, topic: &str, error: &KafkaError) -> LogError {
+    fn explain_error_and_repair_client(&self, topic: &str, error: &KafkaError) -> LogError {
         native::collect_connection_errors(&self.admin, &self.last_connection_error);
         if is_unanswered_request(error) {
             native::add_brokers(&self.admin, &self.config.brokers);

@@ -42,9 +42,10 @@ impl TopicDrift {
         }
     }
 
-    /// Returns what is wrong and what an operator does about it.
+    /// Returns what is wrong and what an operator does about it, for a drift that
+    /// [is unsafe](Self::is_unsafe).
     #[must_use]
-    pub fn explanation(&self) -> String {
+    pub fn explain_as_unsafe(&self) -> String {
         let Self {
             topic,
             setting,

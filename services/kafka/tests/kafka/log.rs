@@ -36,7 +36,7 @@ fn a_missing_topic_is_reported_at_once() {
 #[test]
 fn missing_brokers_are_unavailable() {
     runtime().block_on(async {
-        let kafka = KafkaClient::connect(KafkaConfig {
+        let kafka = KafkaClient::create(KafkaConfig {
             brokers: "127.0.0.1:1".to_owned(),
             request_timeout: Duration::from_secs(1),
             ..KafkaConfig::default()
@@ -83,7 +83,7 @@ fn deleting_a_topic_ends_waits_and_fetches() {
         assert_eq!(fetch_all(&log, 0, 0).await.len(), 3);
         let waiting = tokio::spawn({
             let log = log.clone();
-            async move { log.wait(0, 3).await }
+            async move { log.wait_for_record(0, 3).await }
         });
         broker.delete_topic(&name).await;
         let error = join_soon("the end of the wait", waiting).await.unwrap_err();
@@ -130,7 +130,7 @@ fn a_slow_reader_buffers_little_and_fails_when_retention_overtakes_it() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let name = broker.create_topic("overtaken", 1).await;
-        let kafka = KafkaClient::connect(KafkaConfig {
+        let kafka = KafkaClient::create(KafkaConfig {
             fetch_memory_bytes: 2_000_000,
             ..Broker::config()
         });
@@ -179,7 +179,7 @@ fn an_append_of_another_process_wakes_waiting_readers() {
             let waiting = tokio::spawn({
                 let ours = ours.clone();
                 async move {
-                    ours.wait(0, n).await.unwrap();
+                    ours.wait_for_record(0, n).await.unwrap();
                     ours.fetch(0, n, 1_000).await.unwrap()
                 }
             });
@@ -252,7 +252,7 @@ fn transactions_of_other_processes_do_not_block_a_reader() {
         assert_eq!((empty.records.len(), empty.next_offset), (0, 2));
         let waiting = tokio::spawn({
             let log = log.clone();
-            async move { log.wait(0, 2).await }
+            async move { log.wait_for_record(0, 2).await }
         });
         std::thread::sleep(Duration::from_millis(300));
         assert!(!waiting.is_finished(), "there is no record to wait for");
@@ -376,7 +376,7 @@ fn appends_beyond_the_bound_are_busy_and_lose_nothing() {
     runtime().block_on(async {
         let broker = Broker::connect();
         let name = broker.create_topic("busy", 1).await;
-        let kafka = KafkaClient::connect(KafkaConfig {
+        let kafka = KafkaClient::create(KafkaConfig {
             max_pending_bytes: 20_000,
             ..Broker::config()
         });

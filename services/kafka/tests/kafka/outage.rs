@@ -49,7 +49,7 @@ async fn read_until_count(log: KafkaLog, end: Arc<std::sync::OnceLock<usize>>) -
     let mut records: Vec<Record> = Vec::new();
     let mut next: Offset = 0;
     while end.get().is_none_or(|end| records.len() < *end) {
-        let batch = match log.wait(0, next).await {
+        let batch = match log.wait_for_record(0, next).await {
             Ok(()) => log.fetch(0, next, 100_000).await,
             Err(error) => Err(error),
         };

@@ -58,7 +58,7 @@ async fn leave(membership: GroupMembership, events: Receiver<GroupEvent>) {
 async fn assert_works(test: &str, config: &KafkaConfig) {
     assert_eq!(config.errors(), []);
     let name = create_topic(test, config).await;
-    let kafka = KafkaClient::connect(config.clone()).unwrap();
+    let kafka = KafkaClient::create(config.clone()).unwrap();
     // The broker learns of the topic from the controller.
     let topic = retry_until_ok(|| kafka.request_topic(&name)).await;
     let log = topic.open_log(1).unwrap();
@@ -119,7 +119,7 @@ fn request_errors(config: &KafkaConfig) -> [LogError; 2] {
     let runtime = runtime();
     let timeout = 2 * config.request_timeout;
     let requesting = {
-        let kafka = KafkaClient::connect(config.clone()).unwrap();
+        let kafka = KafkaClient::create(config.clone()).unwrap();
         runtime.spawn(async move { kafka.request_topic("trades").await.err() })
     };
     let creating = {
@@ -209,7 +209,7 @@ fn a_changed_password_is_read_again() {
     runtime().block_on(async {
         let name = create_topic("changed-password", &correct).await;
         write("swordfish");
-        let kafka = KafkaClient::connect(config).unwrap();
+        let kafka = KafkaClient::create(config).unwrap();
         let error = kafka.request_topic(&name).await.err().unwrap();
         assert!(error.to_string().contains("kafka.password_file"), "{error}");
         write(&secure.password());
@@ -300,7 +300,7 @@ fn missing_and_invalid_files_are_reported_at_once() {
     assert_eq!(errors[0].option, "kafka.ca_file");
     assert!(errors[0].to_string().contains("missing.pem"), "{errors:?}");
     config.security.ca_file = Some(garbage);
-    let error = KafkaClient::connect(config).err().unwrap();
+    let error = KafkaClient::create(config).err().unwrap();
     assert!(!error.is_transient(), "{error}");
     assert!(error.to_string().contains("ssl.ca.location"), "{error}");
 }

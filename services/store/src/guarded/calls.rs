@@ -34,7 +34,7 @@ impl<S, C: Clock> GuardedStore<S, C> {
         &'a self,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
     ) -> StoreCall<'a, T> {
-        guarded_call(&self.guard, self.guard.timeout(), Box::pin(call))
+        guarded_call(&self.guard, self.guard.usual_time_limit(), Box::pin(call))
     }
 
     /// Makes a call that moves much data, with a longer timeout.
@@ -42,7 +42,7 @@ impl<S, C: Clock> GuardedStore<S, C> {
         &'a self,
         call: impl Future<Output = Result<T, StoreError>> + Send + 'a,
     ) -> StoreCall<'a, T> {
-        let timeout = self.guard.timeout() * LONG_CALL_FACTOR;
+        let timeout = self.guard.usual_time_limit() * LONG_CALL_FACTOR;
         guarded_call(&self.guard, timeout, Box::pin(call))
     }
 }

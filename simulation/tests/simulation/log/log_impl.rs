@@ -12,7 +12,7 @@ use super::SimLog;
 use crate::random::next_turn;
 
 impl Log for SimLog {
-    fn partitions(&self) -> u32 {
+    fn partition_count(&self) -> u32 {
         u32::try_from(self.state.lock().unwrap().partitions.len()).unwrap()
     }
 
@@ -132,7 +132,7 @@ impl Log for SimLog {
         })
     }
 
-    fn wait(
+    fn wait_for_record(
         &self,
         partition: u32,
         offset: u64,

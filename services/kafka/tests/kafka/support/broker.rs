@@ -26,7 +26,7 @@ impl Broker {
             .set("bootstrap.servers", &config.brokers)
             .create()
             .unwrap();
-        let kafka = KafkaClient::connect(config).unwrap();
+        let kafka = KafkaClient::create(config).unwrap();
         Self { admin, kafka }
     }
 

@@ -1,10 +1,10 @@
-//! Records that exist and were not fetched.
+//! Where the records are that exist and were not fetched.
 
 use eventlog::Offset;
 
-/// Records of a partition that exist and that the process has not fetched.
+/// The offsets of the records of a partition that exist and that the process has not fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnreadRecords {
+pub struct UnreadRange {
     /// The first offset that may hold such a record.
     pub first: Offset,
     /// One past the last such offset.

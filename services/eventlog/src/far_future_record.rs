@@ -13,14 +13,14 @@ const MAX_AHEAD: Duration = Duration::from_secs(3_600);
 
 /// A record that was appended too far ahead of the reader's clock. Its text says what to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FutureRecord {
+pub struct FarFutureRecord {
     /// The offset of the record.
     pub offset: Offset,
     /// How far ahead of the clock it was appended.
     pub ahead: Duration,
 }
 
-impl fmt::Display for FutureRecord {
+impl fmt::Display for FarFutureRecord {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
@@ -36,10 +36,10 @@ impl fmt::Display for FutureRecord {
 /// Returns the records before the first that was appended too far ahead of the clock, and that
 /// record, if there is one. `now_ns` is the clock, in UTC nanoseconds.
 #[must_use]
-pub fn split_before_future_record(
+pub fn split_before_far_future_record(
     records: &[Record],
     now_ns: i64,
-) -> (&[Record], Option<FutureRecord>) {
+) -> (&[Record], Option<FarFutureRecord>) {
     let ahead = |record: &Record| {
         let ahead_ns = record.append_time_ns.saturating_sub(now_ns);
         Duration::from_nanos(u64::try_from(ahead_ns).unwrap_or(0))
@@ -48,7 +48,7 @@ pub fn split_before_future_record(
         None => (records, None),
         Some(first) => {
             let record = &records[first];
-            let future = FutureRecord {
+            let future = FarFutureRecord {
                 offset: record.offset,
                 ahead: ahead(record),
             };
@@ -79,7 +79,7 @@ mod tests {
             record(9, now_ns + hour_ns + 1),
             record(10, now_ns),
         ];
-        let (before, future) = split_before_future_record(&records, now_ns);
+        let (before, future) = split_before_far_future_record(&records, now_ns);
         assert_eq!(before.len(), 2);
         assert_eq!(future.unwrap().offset, 9);
         let text = future.unwrap().to_string();
@@ -87,7 +87,7 @@ mod tests {
             text.contains("offset 9 was appended 3600 s ahead"),
             "{text}"
         );
-        let none = split_before_future_record(&records[..2], now_ns);
+        let none = split_before_far_future_record(&records[..2], now_ns);
         assert_eq!(none, (&records[..2], None));
     }
 }
