@@ -135,7 +135,9 @@ impl<B: Backend> BarUpdatesFollower<B> {
         retry_timer: &RetryTimer,
     ) -> Result<(), LogError> {
         retry_timer.wait_until_due(&self.clock).await;
-        self.updates.wait_for_record(self.partition, next_offset).await
+        self.updates
+            .wait_for_record(self.partition, next_offset)
+            .await
     }
 
     /// Determines where to start reading: at the offset of the progress row, or at the first offset

@@ -211,16 +211,19 @@ impl<C: Clock> CallPermit<C> {
         self.has_outcome = true;
         let generation = self.generation;
         self.breaker
-            .update_and_report_if_changed(|machine, policy, _| machine.record_success(generation, policy));
+            .update_and_report_if_changed(|machine, policy, _| {
+                machine.record_success(generation, policy)
+            });
     }
 
     /// Records that the dependency did not answer, or answered that it cannot work now.
     pub fn record_failure(mut self, error: &impl Display) {
         self.has_outcome = true;
         let (generation, error) = (self.generation, error.to_string());
-        self.breaker.update_and_report_if_changed(|machine, policy, now_ns| {
-            machine.record_failure(generation, policy, now_ns, error);
-        });
+        self.breaker
+            .update_and_report_if_changed(|machine, policy, now_ns| {
+                machine.record_failure(generation, policy, now_ns, error);
+            });
     }
 }
 

@@ -92,7 +92,8 @@ impl DataFolder {
     ) -> Result<Self, DataFolderError> {
         let (trades, dead_letters) = Self::open_or_create_logs(path, options, clock)?;
         let bars = SqliteBarStore::open(path.join(BARS_FILE)).await?;
-        bars.bind_log(&trades.id(), trades.partition_count()).await?;
+        bars.bind_log(&trades.id(), trades.partition_count())
+            .await?;
         let ticks = SqliteTickStore::open(path.join(TICKS_FILE)).await?;
         ticks.bind_log(&trades.id()).await?;
         Ok(Self {

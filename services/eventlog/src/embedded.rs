@@ -234,7 +234,11 @@ impl Log for EmbeddedLog {
         self.handle.topic.read(partition, offset, max_bytes)
     }
 
-    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
         self.partition(partition)?
             .visible_end()
             .wait_beyond(offset)

@@ -85,7 +85,11 @@ impl<L: Log, C: Clock> Log for AppendGuardedLog<L, C> {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
-    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
         self.log.wait_for_record(partition, offset).await
     }
 

@@ -200,7 +200,11 @@ impl Log for MemoryLog {
         })
     }
 
-    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
         self.partition(partition)?
             .visible_end
             .wait_beyond(offset)

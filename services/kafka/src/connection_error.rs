@@ -115,7 +115,12 @@ impl LastConnectionError {
 
     /// Keeps a log line of the client if it explains a lost connection. More severe lines are also
     /// reported as errors.
-    pub(crate) fn record_log_line_if_connection_lost(&self, severity: i32, facility: &str, line: &str) {
+    pub(crate) fn record_log_line_if_connection_lost(
+        &self,
+        severity: i32,
+        facility: &str,
+        line: &str,
+    ) {
         if facility == "FAIL" && severity > SYSLOG_ERROR {
             *self.lock_last() = Some(ConnectionError {
                 code: None,

@@ -26,7 +26,11 @@ pub(crate) struct PendingBytes {
 impl PendingBytes {
     /// Adds an append of `size_bytes` if the sum stays within `max_bytes`, or if nothing else is
     /// pending. Otherwise returns how many bytes are pending.
-    pub(crate) fn try_add_or_get_pending(&self, size_bytes: usize, max_bytes: usize) -> Result<(), usize> {
+    pub(crate) fn try_add_or_get_pending(
+        &self,
+        size_bytes: usize,
+        max_bytes: usize,
+    ) -> Result<(), usize> {
         let add = |bytes: usize| {
             let sum = bytes.saturating_add(size_bytes);
             (bytes == 0 || sum <= max_bytes).then_some(sum)

@@ -79,7 +79,10 @@ impl EpochChecker {
 
     /// Returns the rights on the topic, or an error if the topic was recreated or the brokers do
     /// not answer.
-    pub(crate) async fn check(&self, topic: &KafkaTopic) -> Result<AuthorizerRights, EpochCheckError> {
+    pub(crate) async fn check(
+        &self,
+        topic: &KafkaTopic,
+    ) -> Result<AuthorizerRights, EpochCheckError> {
         let caller = self.callers.fetch_add(1, Ordering::SeqCst) + 1;
         let mut latest = self.latest.lock().await;
         if latest.covered_callers >= caller {

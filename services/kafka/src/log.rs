@@ -191,7 +191,11 @@ impl Log for KafkaLog {
         }
     }
 
-    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
         let reader = self.reader.partition(partition)?;
         let mut rounds = 0_u64;
         loop {

@@ -159,7 +159,10 @@ impl PartitionReader {
     /// this returns `false`.
     pub(crate) fn mark_end_query_begun_if_no_recent_record(&self, round: u64) -> bool {
         let mut state = self.lock_state();
-        state.is_reading() && state.stall_detector().mark_end_query_begun_if_no_recent_record(round)
+        state.is_reading()
+            && state
+                .stall_detector()
+                .mark_end_query_begun_if_no_recent_record(round)
     }
 
     /// Records the answer to a query of the end that was sent in round `sent_round`: `None` if the

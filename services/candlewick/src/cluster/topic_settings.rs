@@ -33,7 +33,11 @@ impl TopicSettingsWatch {
     ) -> anyhow::Result<Self> {
         let specs = topics.iter().flat_map(|(name, open)| {
             let full_name = names.full_name(name);
-            let specs = topic_specs(names, open.log.partition_count(), schemas::DEFAULT_REPLICATION);
+            let specs = topic_specs(
+                names,
+                open.log.partition_count(),
+                schemas::DEFAULT_REPLICATION,
+            );
             specs.into_iter().filter(move |spec| spec.name == full_name)
         });
         Ok(Self {
@@ -58,7 +62,8 @@ impl TopicSettingsWatch {
         loop {
             match self.find_unsafe_drifts().await {
                 Ok(drifts) => {
-                    let explanations: Vec<_> = drifts.iter().map(TopicDrift::explain_as_unsafe).collect();
+                    let explanations: Vec<_> =
+                        drifts.iter().map(TopicDrift::explain_as_unsafe).collect();
                     let reason = explanations.join("; ");
                     match reason.is_empty() {
                         true => self.component.ready(),

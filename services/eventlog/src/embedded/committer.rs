@@ -51,7 +51,10 @@ impl<'a> AppendCommitter<'a> {
     /// partitions.
     pub(super) fn run(mut self) {
         loop {
-            let work = self.topic.queue.wait_and_take_work(self.last_commit_append_count);
+            let work = self
+                .topic
+                .queue
+                .wait_and_take_work(self.last_commit_append_count);
             self.last_commit_append_count = work.appends.len();
             self.wants_sweep |= work.sweep_requested;
             if !work.appends.is_empty() {

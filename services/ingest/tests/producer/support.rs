@@ -90,7 +90,11 @@ impl Log for FaultyLog {
         self.log.fetch(partition, offset, max_bytes).await
     }
 
-    async fn wait_for_record(&self, partition: PartitionId, offset: Offset) -> Result<(), LogError> {
+    async fn wait_for_record(
+        &self,
+        partition: PartitionId,
+        offset: Offset,
+    ) -> Result<(), LogError> {
         self.log.wait_for_record(partition, offset).await
     }
 

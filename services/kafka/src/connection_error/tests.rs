@@ -42,7 +42,11 @@ fn a_request_about_topics_that_no_broker_answered_is_transient() {
 fn a_lost_connection_is_known_from_the_log_alone() {
     let errors = LastConnectionError::default();
     errors.record_log_line_if_connection_lost(SYSLOG_INFORMATION, "FAIL", "broker 1 has closed it");
-    errors.record_log_line_if_connection_lost(SYSLOG_INFORMATION, "GETSUBSCRIPTIONS", "something else");
+    errors.record_log_line_if_connection_lost(
+        SYSLOG_INFORMATION,
+        "GETSUBSCRIPTIONS",
+        "something else",
+    );
     // This line is reported as an error too.
     errors.record_log_line_if_connection_lost(SYSLOG_ERROR, "FAIL", "SSL handshake failed");
     let error = errors.explain_code("trades", Code::OperationTimedOut);

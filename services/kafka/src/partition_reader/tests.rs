@@ -77,7 +77,11 @@ fn a_reader_at_the_end_is_never_restarted() {
         "there is no reader"
     );
     reader.start_at(5, 0).unwrap();
-    assert_eq!(reader.lag_records_if_ever_waited_for(), None, "no caller waits");
+    assert_eq!(
+        reader.lag_records_if_ever_waited_for(),
+        None,
+        "no caller waits"
+    );
     reader.finish_end_query(Some(5), 0);
     assert!(matches!(
         reader.check_for_records(5, 1_000_000),

@@ -102,7 +102,9 @@ impl TopicAdmin {
             .describe_configs(&topics, &self.request_options())
             .await;
         let mut settings = BTreeMap::new();
-        for resource in described.map_err(|error| self.explain_error_and_repair_client(name, &error))? {
+        for resource in
+            described.map_err(|error| self.explain_error_and_repair_client(name, &error))?
+        {
             let resource =
                 resource.map_err(|code| error_mapping::log_error_from_code(name, code))?;
             let values = resource.entries.into_iter();
