@@ -212,7 +212,7 @@ impl<C: Clock> CallPermit<C> {
         let generation = self.generation;
         self.breaker
             .update_and_report_if_changed(|machine, policy, _| {
-                machine.record_success(generation, policy)
+                machine.record_success(generation, policy);
             });
     }
 
