@@ -52,13 +52,15 @@ async fn fold_and_print_minutes(
     println!("| ---: | ---: | ---: | ---: | ---: |");
     let start_ns = SystemClock.monotonic_ns();
     let mut minute = 0;
-    while workload.trade_count() < count {
+    while workload.folded_trade_count() < count {
         workload.fold_and_commit(store, RATE / 2).await?;
-        if workload.trade_count() / (RATE * 60) > minute || workload.trade_count() >= count {
-            minute = workload.trade_count() / (RATE * 60);
+        if workload.folded_trade_count() / (RATE * 60) > minute
+            || workload.folded_trade_count() >= count
+        {
+            minute = workload.folded_trade_count() / (RATE * 60);
             println!(
                 "| {minute} | {} | {} | {} | {} |",
-                workload.trade_count() / 1_000_000,
+                workload.folded_trade_count() / 1_000_000,
                 resident_kib() / 1_024,
                 workload.id_memory_bytes() >> 20,
                 workload.segment_load_count(),

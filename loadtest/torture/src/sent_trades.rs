@@ -41,7 +41,7 @@ pub(crate) struct SentTrade {
 
 /// A record that cannot count.
 #[derive(Debug, Clone)]
-pub(crate) struct SentGarbage {
+pub(crate) struct SentGarbageRecord {
     pub(crate) what: &'static str,
     /// Why it cannot count.
     pub(crate) reason: RejectReason,
@@ -68,7 +68,7 @@ pub(crate) struct RunTotals {
 #[derive(Debug, Default)]
 pub(crate) struct SentTradesState {
     pub(crate) trades: HashMap<String, SentTrade>,
-    pub(crate) garbage: Vec<SentGarbage>,
+    pub(crate) garbage: Vec<SentGarbageRecord>,
     /// The number of requests with illegal texts.
     pub(crate) hostile_requests: u64,
     /// What was wrong with the answers to them.

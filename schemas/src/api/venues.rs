@@ -42,8 +42,8 @@ pub struct RetirementResponseJson {
     pub generation: u16,
 }
 
-/// Returns the name of a venue for clients: the name alone means the generation in use, so a retired
-/// one has the number of its generation.
+/// Returns the name of a venue for clients: the name alone means the generation in use, so a
+/// retired one has the number of its generation.
 #[must_use]
 pub fn public_venue_name(venue: &Venue, is_retired: bool) -> String {
     match is_retired {

@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    fn query(kind: CursorKind, subject: &str, query: &str) -> CursorCodec {
+    fn codec(kind: CursorKind, subject: &str, query: &str) -> CursorCodec {
         let uri = format!("/list?{query}").parse().unwrap();
         let accepted = ["start", "end", "limit", "cursor"];
         let params = QueryParams::read(&uri, &accepted).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn trades() -> CursorCodec {
-        query(CursorKind::Trades, "v:S", "")
+        codec(CursorKind::Trades, "v:S", "")
     }
 
     #[test]
@@ -180,14 +180,14 @@ mod tests {
     #[test]
     fn a_cursor_of_another_query_is_a_problem_that_says_so() {
         let position: AnyPosition = (1, None);
-        let first = query(CursorKind::Trades, "v:S", "start=1&end=2&limit=3");
+        let first = codec(CursorKind::Trades, "v:S", "start=1&end=2&limit=3");
         let cursor = first.encode_cursor(&position);
         for (subject, same) in [
             ("v:S", "start=1&end=2"),
             ("v:S", "end=2&start=1&limit=7"),
             ("v:S", "cursor=t00&end=%32&start=1"),
         ] {
-            let same = query(CursorKind::Trades, subject, same);
+            let same = codec(CursorKind::Trades, subject, same);
             assert_eq!(
                 same.decode_cursor::<AnyPosition>(&cursor).unwrap(),
                 position
@@ -201,7 +201,7 @@ mod tests {
             ("v:T", "start=1&end=2"),
             ("w:S", "start=1&end=2"),
         ] {
-            let other = query(CursorKind::Trades, subject, other);
+            let other = codec(CursorKind::Trades, subject, other);
             let problem = other.decode_cursor::<AnyPosition>(&cursor).unwrap_err();
             let detail = problem.into_json().detail;
             assert!(detail.contains("another query"), "{detail}");
@@ -215,7 +215,7 @@ mod tests {
             let cursor = trades().encode_cursor(&position);
             let read: AnyPosition = trades().decode_cursor(&cursor).unwrap();
             prop_assert_eq!(read, position);
-            let bars = query(CursorKind::Bars, "v:S", "");
+            let bars = codec(CursorKind::Bars, "v:S", "");
             prop_assert!(bars.decode_cursor::<AnyPosition>(&cursor).is_err());
         }
 

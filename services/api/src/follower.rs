@@ -57,7 +57,8 @@ struct FollowProgress {
     missed_before: Option<u64>,
 }
 
-/// A partition's progress row, and where its earlier epochs ended if the hub does not know that yet.
+/// A partition's progress row, and where its earlier epochs ended if the hub does not know that
+/// yet.
 struct LoadedProgress {
     row: PartitionProgress,
     ends: Option<EpochEnds>,
@@ -251,7 +252,8 @@ impl<B: Backend> BarUpdatesFollower<B> {
     /// Sets the hub's durable position. Missed updates are in the store once the partition's owner
     /// has committed after it announced them; after that commit no bar is unknown.
     fn apply_progress_to_hub(&self, state: &mut FollowProgress, loaded: &LoadedProgress) {
-        // Before the durable position: by that, a state that was never stored would count as stored.
+        // Before the durable position: by that, a state that was never stored would count as
+        // stored.
         self.set_epoch_ends(loaded);
         let row = &loaded.row;
         let durable = Position {

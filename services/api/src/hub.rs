@@ -76,12 +76,6 @@ impl Hub {
         u32::try_from(count).expect("partitions are counted in 32 bits")
     }
 
-    /// Returns the generation of `bar-updates`.
-    #[must_use]
-    pub fn bar_updates_epoch(&self) -> u64 {
-        self.lock().epoch
-    }
-
     /// Returns whether the forming bars of every partition are known.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -149,8 +143,8 @@ impl Hub {
         }
     }
 
-    /// Returns whether a position of `trades` is at or beyond the end of its epoch, as far as the hub
-    /// knows: what was announced of it does not count.
+    /// Returns whether a position of `trades` is at or beyond the end of its epoch, as far as the
+    /// hub knows: what was announced of it does not count.
     #[must_use]
     pub fn is_beyond_epoch_end(&self, partition: u32, position: Position) -> bool {
         let state = self.lock();

@@ -17,7 +17,7 @@ pub struct BlockBuilder {
     partitions: u32,
     epoch: u64,
     /// The greatest append time of the records so far, in UTC nanoseconds.
-    max_append_time_ns: i64,
+    greatest_append_time_ns: i64,
     /// The index in `instruments` by the key of the record. It holds only instruments that have a
     /// tick waiting: senders may use any keys, and the archiver does not know which venues are
     /// declared.
@@ -32,14 +32,15 @@ pub struct BlockBuilder {
 
 impl BlockBuilder {
     /// Returns empty blocks for one of the `partitions` of a topic in an epoch.
-    /// `max_append_time_ns` is the greatest append time of the records before, in UTC nanoseconds.
+    /// `greatest_append_time_ns` is the greatest append time of the records before, in UTC
+    /// nanoseconds.
     #[must_use]
-    pub fn new(partition: u32, partitions: u32, epoch: u64, max_append_time_ns: i64) -> Self {
+    pub fn new(partition: u32, partitions: u32, epoch: u64, greatest_append_time_ns: i64) -> Self {
         Self {
             partition,
             partitions,
             epoch,
-            max_append_time_ns,
+            greatest_append_time_ns,
             indexes: HashMap::new(),
             instruments: Vec::new(),
             last_key: None,
@@ -52,12 +53,12 @@ impl BlockBuilder {
     /// append time. The rules are those of the aggregator. So is the append time, which is never
     /// less than that of any record before, whether that was a tick or not.
     pub fn push_if_valid_tick(&mut self, record: &Record) {
-        self.max_append_time_ns = self.max_append_time_ns.max(record.append_time_ns);
+        self.greatest_append_time_ns = self.greatest_append_time_ns.max(record.append_time_ns);
         let trade = match TradesTopicRecord::decode(&record.value) {
             Ok(TradesTopicRecord::Trade(trade) | TradesTopicRecord::Amendment(_, trade)) => trade,
             _ => return,
         };
-        if market::validate_trade_of_any_venue(&trade, self.max_append_time_ns).is_err() {
+        if market::validate_trade_of_any_venue(&trade, self.greatest_append_time_ns).is_err() {
             return;
         }
         let Some(index) = self.find_or_add_instrument(&record.key) else {
@@ -70,7 +71,7 @@ impl BlockBuilder {
             .or_default()
             .push(TickRecord {
                 offset: record.offset,
-                append_time_ns: self.max_append_time_ns,
+                append_time_ns: self.greatest_append_time_ns,
                 time_ns: trade.time_ns,
                 value: record.value.clone(),
             });
@@ -78,8 +79,8 @@ impl BlockBuilder {
 
     /// Returns the greatest append time of the records so far, in UTC nanoseconds.
     #[must_use]
-    pub const fn max_append_time_ns(&self) -> i64 {
-        self.max_append_time_ns
+    pub const fn greatest_append_time_ns(&self) -> i64 {
+        self.greatest_append_time_ns
     }
 
     /// Returns the number of ticks that wait to be written.

@@ -7,12 +7,12 @@ mod aggregator;
 mod api;
 mod archiver;
 mod follower;
-mod name_limits;
 mod retention;
+mod venue_and_symbol_limits;
 
 pub(crate) use self::aggregator::WorkerFactory;
 pub(crate) use self::api::{ApiServices, BackendProducer, new_producer};
 pub(crate) use self::archiver::ArchiverFactory;
 pub(crate) use self::follower::FollowerFactory;
-pub(crate) use self::name_limits::VenueAndSymbolLimitArgs;
 pub(crate) use self::retention::RetentionTask;
+pub(crate) use self::venue_and_symbol_limits::VenueAndSymbolLimitArgs;

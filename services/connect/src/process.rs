@@ -19,8 +19,8 @@ pub struct ProcessArgs {
     /// /readyz and /metrics
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
-    /// A further address for /healthz, /readyz and /metrics alone, with connections of its own: many
-    /// clients of the API then cannot keep a probe waiting
+    /// A further address for /healthz, /readyz and /metrics alone, with connections of its own:
+    /// many clients of the API then cannot keep a probe waiting
     #[arg(long, value_name = "ADDR")]
     pub probes_listen: Option<String>,
     /// Which logs are written, such as warn or info,candlewick_api=debug

@@ -1,8 +1,8 @@
 //! A durable topic in one local file.
 //!
 //! Appends wait in a bounded queue. One thread, the committer, takes those that wait, about 16 MiB
-//! at most, writes them in one transaction with one sync, then publishes the new ends and replies to
-//! the senders. Readers find the newest blobs in memory and older ones in the file.
+//! at most, writes them in one transaction with one sync, then publishes the new ends and replies
+//! to the senders. Readers find the newest blobs in memory and older ones in the file.
 
 mod append_queue;
 mod blob;

@@ -131,7 +131,7 @@ impl<C: Clock> Supervisor<C> {
         shutdown_timeout: Duration,
     ) -> ShutdownOutcome {
         let reason = self.wait_for_shutdown_reason(&mut signals).await;
-        tracing::info!(reason, deadline = ?shutdown_timeout, "shutting down");
+        tracing::info!(reason, timeout = ?shutdown_timeout, "shutting down");
         self.health.start_draining("shutting down");
         let outcome = tokio::select! {
             biased;

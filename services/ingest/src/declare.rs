@@ -37,7 +37,7 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         let declared = match stored {
             Some(row) => Some(known.insert_read(venue, row.declared(), before)),
             // What this process declared may not be folded yet.
-            None => known.get_if_venue_is_in_every_partition(venue),
+            None => known.get_if_everywhere(venue),
         };
         Ok(declared.map(|declared| declared.settings))
     }
@@ -130,7 +130,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
             return Ok(known.settings);
         }
         let before_read = self.known_settings.before_read();
-        // Another process may have declared it just now, or appended copies to some partitions only.
+        // Another process may have declared it just now, or appended copies to some partitions
+        // only.
         match load_declared_settings(&self.log, &self.reader, venue, None).await? {
             Some(declared) => self.append_copies(venue, declared, before_read).await,
             None => {

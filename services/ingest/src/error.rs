@@ -55,7 +55,9 @@ impl fmt::Display for FixedSettings {
 pub enum IngestError {
     /// The venue's first settings fixed another id scheme, id scope or tie order.
     #[error(
-        "{venue} was declared with {known}; these do not change, and the request has {requested}; POST /api/v1/venues/{}/retire lets the name begin again", venue.base_name()
+        "{venue} was declared with {known}; these do not change, and the request has {requested}; \
+         POST /api/v1/venues/{}/retire lets the name begin again",
+        venue.base_name()
     )]
     Conflict {
         /// The venue.

@@ -9,12 +9,12 @@ use crate::error::IngestError;
 use crate::producer::IngestProducer;
 
 impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
-    /// Returns the generation of a venue's name that is in use: the first that is not retired. It may
-    /// not have been declared yet.
+    /// Returns the generation of a venue's name that is in use: the first that is not retired. It
+    /// may not have been declared yet.
     ///
     /// # Errors
-    /// [`IngestError::Rejected`] with [`RejectReason::VenueLimit`] if the last generation is retired;
-    /// [`IngestError::Store`] if settings cannot be read.
+    /// [`IngestError::Rejected`] with [`RejectReason::VenueLimit`] if the last generation is
+    /// retired; [`IngestError::Store`] if settings cannot be read.
     pub async fn venue_in_use(&self, name: &Venue) -> Result<Venue, IngestError> {
         let mut venue = name.with_generation(1).expect("the first is legal");
         loop {
@@ -31,8 +31,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     ///
     /// # Errors
     /// [`IngestError::Rejected`] if the instrument names another generation: with
-    /// [`RejectReason::VenueRetired`] an earlier one, with [`RejectReason::VenueUnknown`] a later one.
-    /// The name alone means the generation in use. The errors of [`Self::venue_in_use`].
+    /// [`RejectReason::VenueRetired`] an earlier one, with [`RejectReason::VenueUnknown`] a later
+    /// one. The name alone means the generation in use. The errors of [`Self::venue_in_use`].
     pub(crate) async fn instrument_in_use(
         &self,
         instrument: &Instrument,
@@ -53,9 +53,9 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         }
     }
 
-    /// Retires a generation of a venue's name, unless it is retired. From then on no partition counts
-    /// a trade of it, and the name means the next generation, which is returned. Returns once every
-    /// partition has acknowledged.
+    /// Retires a generation of a venue's name, unless it is retired. From then on no partition
+    /// counts a trade of it, and the name means the next generation, which is returned. Returns
+    /// once every partition has acknowledged.
     ///
     /// # Errors
     /// [`IngestError::Rejected`] with [`RejectReason::VenueUnknown`] if that generation was not

@@ -51,19 +51,16 @@ impl KnownSettings {
 
     /// Returns the settings of a venue if every partition has acknowledged settings of it, of which
     /// those of other processes may be missing.
-    pub(crate) fn get_if_venue_is_in_every_partition(
-        &self,
-        venue: &Venue,
-    ) -> Option<DeclaredSettings> {
+    pub(crate) fn get_if_everywhere(&self, venue: &Venue) -> Option<DeclaredSettings> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let found = known.by_name.get(venue.as_str());
         let found = found.filter(|found| found.is_everywhere);
         found.map(|found| found.declared)
     }
 
-    /// Adds settings that the fold has announced, unless later ones are known. Those of an epoch that
-    /// has ended do not count: the next one began with what is stored, which may be of a change that
-    /// was not announced, or not of one that was.
+    /// Adds settings that the fold has announced, unless later ones are known. Those of an epoch
+    /// that has ended do not count: the next one began with what is stored, which may be of a
+    /// change that was not announced, or not of one that was.
     pub fn insert_announced(&self, venue: &Venue, declared: DeclaredSettings) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if !known.has_ended(declared.declared_at.epoch) {
@@ -80,8 +77,8 @@ impl KnownSettings {
     }
 
     /// Sets where the earlier epochs of the partition that orders changes ended. If that is news,
-    /// everything has to be read again, and changes of these epochs are forgotten: a new epoch begins
-    /// with the settings that are stored.
+    /// everything has to be read again, and changes of these epochs are forgotten: a new epoch
+    /// begins with the settings that are stored.
     pub fn set_epoch_ends(&self, ends: &EpochEnds) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if known.epoch_ends != *ends {
@@ -116,8 +113,8 @@ impl KnownSettings {
     }
 
     /// Adds settings that every partition has, and that were read from the store or the log since
-    /// `before`, unless later ones are known. If reads were required meanwhile they may be older than a
-    /// missed announcement, and are read again when they are needed.
+    /// `before`, unless later ones are known. If reads were required meanwhile they may be older
+    /// than a missed announcement, and are read again when they are needed.
     pub fn insert_read(
         &self,
         venue: &Venue,
@@ -240,20 +237,17 @@ mod tests {
         let found = known.insert_read(&venue, declared(1), before);
         assert_eq!((found, known.get("v")), (declared(1), None));
         // All partitions have them, whatever was missed.
-        assert_eq!(
-            known.get_if_venue_is_in_every_partition(&venue),
-            Some(declared(1))
-        );
+        assert_eq!(known.get_if_everywhere(&venue), Some(declared(1)));
         known.insert_read(&venue, declared(2), known.before_read());
         assert_eq!(known.get("v"), Some(declared(2)));
     }
 
     #[test]
-    fn only_what_was_read_is_acknowledged_and_not_what_was_read_of_an_ended_epoch() {
+    fn only_what_was_read_is_everywhere_and_not_what_was_read_of_an_ended_epoch() {
         let venue: Venue = "v".parse().unwrap();
         let known = KnownSettings::default();
         known.insert_announced(&venue, declared(3));
-        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), None);
+        assert_eq!(known.get_if_everywhere(&venue), None);
         let before = known.before_read();
         let end = Position {
             epoch: 1,
@@ -261,6 +255,6 @@ mod tests {
         };
         known.set_epoch_ends(&EpochEnds::new(vec![end]));
         known.insert_read(&venue, declared(8), before);
-        assert_eq!(known.get_if_venue_is_in_every_partition(&venue), None);
+        assert_eq!(known.get_if_everywhere(&venue), None);
     }
 }

@@ -10,15 +10,15 @@ mod error;
 mod generations;
 mod known_settings;
 mod metrics;
-mod name_limits;
 mod partitioned;
 mod producer;
 mod routes;
+mod venue_and_symbol_limits;
 mod venues;
 
 pub use error::{FixedSettings, IngestError};
 pub use known_settings::{KnownSettings, MomentBeforeRead};
 pub use metrics::IngestMetrics;
-pub use name_limits::VenueAndSymbolLimits;
 pub use partitioned::RejectedTrade;
 pub use producer::{AppendResult, IngestProducer};
+pub use venue_and_symbol_limits::VenueAndSymbolLimits;

@@ -15,9 +15,9 @@ use tokio::sync::Mutex;
 use crate::error::IngestError;
 use crate::known_settings::KnownSettings;
 use crate::metrics::IngestMetrics;
-use crate::name_limits::{AcceptedSymbols, VenueAndSymbolLimits};
 use crate::partitioned::{PartitionRecords, RejectedTrade, validate_and_partition_trades};
 use crate::routes::{DistinctInstruments, InstrumentRoute};
+use crate::venue_and_symbol_limits::{AcceptedSymbols, VenueAndSymbolLimits};
 
 /// How long to retry while the log is busy.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -116,8 +116,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
     /// Does what [`Self::append`] does, but declares a venue that was not declared with `first`.
     ///
     /// # Errors
-    /// [`IngestError`], among others if `first` contradicts what another process declares meanwhile;
-    /// some of the trades may then be in the log.
+    /// [`IngestError`], among others if `first` contradicts what another process declares
+    /// meanwhile; some of the trades may then be in the log.
     pub async fn append_declaring(
         &self,
         trades: Vec<(Instrument, Trade)>,
@@ -144,8 +144,8 @@ impl<L: Log, R: BarReader, C: Clock> IngestProducer<L, R, C> {
         })
     }
 
-    /// Returns the route of each instrument. Trades of an instrument whose venue would be one more than
-    /// there may be are refused, and those of a generation that is not in use.
+    /// Returns the route of each instrument. Trades of an instrument whose venue would be one more
+    /// than there may be are refused, and those of a generation that is not in use.
     async fn routes_of(
         &self,
         instruments: &[&Instrument],

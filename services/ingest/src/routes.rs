@@ -63,7 +63,8 @@ impl InstrumentRoute {
         }
     }
 
-    /// Makes the checks that the fold makes without its state, and whether the instrument is refused.
+    /// Makes the checks that the fold makes without its state, and whether the instrument is
+    /// refused.
     ///
     /// # Errors
     /// Why the trade may not be appended.

@@ -18,7 +18,7 @@ pub async fn drop_clients<T: Send + 'static>(clients: T, clock: &impl Clock) {
 /// Returns whether the value was dropped in time.
 async fn drop_within<T: Send + 'static>(timeout: Duration, value: T, clock: &impl Clock) -> bool {
     let (sender, dropped) = tokio::sync::oneshot::channel();
-    // Not a blocking task of the runtime, which would wait for it at its end.
+    // A thread: a runtime that is dropped waits for its blocking tasks.
     std::thread::spawn(move || {
         drop(value);
         let _ = sender.send(());

@@ -260,8 +260,8 @@ impl SharedTopicReader {
             .map_err(|error| error.to_log_error(&self.topic))
     }
 
-    /// Returns an error if the topic is another generation, if the user of this process lacks one of
-    /// the rights `needed`, or if that cannot be checked. It takes one request.
+    /// Returns an error if the topic is another generation, if the user of this process lacks one
+    /// of the rights `needed`, or if that cannot be checked. It takes one request.
     pub(crate) async fn check_epoch_and_rights(
         &self,
         needed: &[TopicRight],

@@ -99,10 +99,11 @@ pub struct Bar {
     pub trades: u64,
     /// The number of trades that were ever counted here: the trades and those that were cancelled.
     pub admitted: u64,
-    /// The least append time of the trades that were ever counted here, in UTC nanoseconds. How long
-    /// the trades of an hour may change counts from it, and how long the bar is kept. Of a bar that
-    /// never counted a trade it is when the bar was inserted: the bar is kept from then on, but the
-    /// time says nothing about trades, so [`Bar::merge`] drops it for that of a counted trade.
+    /// The least append time of the trades that were ever counted here, in UTC nanoseconds. How
+    /// long the trades of an hour may change counts from it, and how long the bar is kept. Of a bar
+    /// that never counted a trade it is when the bar was inserted: the bar is kept from then on,
+    /// but the time says nothing about trades, so [`Bar::merge`] drops it for that of a counted
+    /// trade.
     pub first_append_ns: i64,
 }
 

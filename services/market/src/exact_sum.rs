@@ -82,9 +82,9 @@ impl ExactSum {
     }
 
     /// Returns the units that the sum has at a scale that is not less than its own.
-    fn units_at_scale(&self, greater_scale: u8) -> Int320 {
+    fn units_at_scale(&self, scale: u8) -> Int320 {
         self.units
-            .multiplied_by_power_of_ten(usize::from(greater_scale - self.scale))
+            .multiplied_by_power_of_ten(usize::from(scale - self.scale))
     }
 }
 

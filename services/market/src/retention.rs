@@ -16,12 +16,12 @@ pub const TICK_RETENTION_NS: i64 = 7 * DAY_NS;
 pub const AMENDMENT_RETENTION_NS: i64 = 14 * DAY_NS;
 
 /// How long excluded ranges of trades, and sets of ids, are kept: longer than any trade, which a
-/// store that drops whole days keeps a day longer than [`TICK_RETENTION_NS`], and longer still if it
-/// was away when they were due.
+/// store that drops whole days keeps a day longer than [`TICK_RETENTION_NS`], and longer still if
+/// it was away when they were due.
 pub const VERDICT_RETENTION_NS: i64 = TICK_RETENTION_NS + 3 * DAY_NS;
 
-/// How long excluded ranges of edits and cancels are kept: until every trade is gone that an edit or
-/// a cancel of the same age could change.
+/// How long excluded ranges of edits and cancels are kept: until every trade is gone that an edit
+/// or a cancel of the same age could change.
 pub const AMENDMENT_VERDICT_RETENTION_NS: i64 = AMENDMENT_RETENTION_NS + DAY_NS;
 
 const _: () = assert!(AMENDMENT_RETENTION_NS >= HORIZON_NS + TICK_RETENTION_NS + DAY_NS);

@@ -112,8 +112,8 @@ impl VenueSettings {
     pub const MAX_WAIT_NS: i64 = crate::DAY_NS;
 
     /// Returns the watermark of a symbol at an append time, in UTC nanoseconds. `watermark_ns` and
-    /// `last_append_ns` are those of its last trade, or `i64::MIN` before the first. Once the symbol
-    /// is idle, its watermark moves on by the append time that has passed since.
+    /// `last_append_ns` are those of its last trade, or `i64::MIN` before the first. Once the
+    /// symbol is idle, its watermark moves on by the append time that has passed since.
     #[inline]
     #[must_use]
     pub const fn watermark_at(

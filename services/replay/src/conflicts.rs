@@ -32,8 +32,8 @@ const DATE_CHARACTERS: usize = 10;
 /// Which positions of the log hold what a run sent and the server acknowledged: for each partition
 /// the ends of ranges of positions by their first positions. Ranges that touch are one.
 ///
-/// A request whose answer was lost is sent again. Both copies may be in the log, and only the second
-/// is here: so a conflict is counted once. Records of other senders may lie within a range.
+/// A request whose answer was lost is sent again. Both copies may be in the log, and only the
+/// second is here: so a conflict is counted once. Records of other senders may lie within a range.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct AppendedPositions(BTreeMap<u32, BTreeMap<Position, Position>>);
 

@@ -141,8 +141,8 @@ pub trait BarReader: Send + Sync {
         partitions: u32,
     ) -> impl Future<Output = Result<Option<VenueRow>, StoreError>> + Send;
 
-    /// Returns the settings of a venue as one partition has them: those that its fold applies to its
-    /// next record, unless that changes them.
+    /// Returns the settings of a venue as one partition has them: those that its fold applies to
+    /// its next record, unless that changes them.
     fn venue_settings_in_partition(
         &self,
         venue: &Venue,

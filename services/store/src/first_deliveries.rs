@@ -81,8 +81,8 @@ impl<R: BarReader, T: TickStore> FirstDeliveryFinder<'_, R, T> {
         Ok(later.into_iter().map(with_first).collect())
     }
 
-    /// Returns those of the deliveries `later` whose first delivery is not among `counted`, in their
-    /// order, and the others with their first deliveries. Reads no store: what
+    /// Returns those of the deliveries `later` whose first delivery is not among `counted`, in
+    /// their order, and the others with their first deliveries. Reads no store: what
     /// [`FirstDeliveryFinder::find`] would look up can be gathered, to be looked up at once.
     pub fn match_counted<'t>(
         &self,

@@ -1,6 +1,6 @@
-//! The body of a chunk of ids: a format byte, then ascending ids as the differences between them, the
-//! first as its difference to zero. A difference is written seven bits a byte, the lowest first; all
-//! bytes of a difference but its last have the highest bit.
+//! The body of a chunk of ids: a format byte, then ascending ids as the differences between them,
+//! the first as its difference to zero. A difference is written seven bits a byte, the lowest
+//! first; all bytes of a difference but its last have the highest bit.
 
 use crate::compression::CompressionError;
 use crate::state::{IdSegmentStart, SegmentIds, StoredIdSegment};
@@ -50,8 +50,8 @@ impl IdSegmentAssembler {
         }
     }
 
-    /// Adds the body of a chunk. The number of chunks is one more than the greatest number: the next
-    /// chunk never replaces one, even if some of them are missing.
+    /// Adds the body of a chunk. The number of chunks is one more than the greatest number: the
+    /// next chunk never replaces one, even if some of them are missing.
     pub(crate) fn add_chunk(&mut self, number: u32, body: &[u8]) -> Result<(), CompressionError> {
         self.chunk_count = self.chunk_count.max(number.saturating_add(1));
         match &mut self.ids {
@@ -164,12 +164,12 @@ mod tests {
         fn numbers_in_chunks_are_read_as_one_segment(
             chunks in prop::collection::vec(prop::collection::btree_set(number(), 0..200), 0..5)
         ) {
-            let mut reader = IdSegmentAssembler::new(NUMBERS);
+            let mut assembler = IdSegmentAssembler::new(NUMBERS);
             for (number, chunk) in (0..).zip(&chunks) {
                 let ids = SegmentIds::Numbers(chunk.iter().copied().collect());
-                reader.add_chunk(number, &encode_ids(&ids)).unwrap();
+                assembler.add_chunk(number, &encode_ids(&ids)).unwrap();
             }
-            let row = reader.into_stored_segment();
+            let row = assembler.into_stored_segment();
             let all: BTreeSet<_> = chunks.iter().flatten().copied().collect();
             prop_assert_eq!(row.ids, SegmentIds::Numbers(all.into_iter().collect()));
             prop_assert_eq!(row.chunk_count as usize, chunks.len());
@@ -178,9 +178,9 @@ mod tests {
         #[test]
         fn digests_are_read_as_they_were_written(ids in prop::collection::btree_set(digest(), 0..200)) {
             let ids = SegmentIds::Digests(ids.into_iter().collect());
-            let mut reader = IdSegmentAssembler::new(DIGESTS);
-            reader.add_chunk(3, &encode_ids(&ids)).unwrap();
-            let row = reader.into_stored_segment();
+            let mut assembler = IdSegmentAssembler::new(DIGESTS);
+            assembler.add_chunk(3, &encode_ids(&ids)).unwrap();
+            let row = assembler.into_stored_segment();
             prop_assert_eq!((row.ids, row.chunk_count), (ids, 4));
         }
 
@@ -190,8 +190,8 @@ mod tests {
         ) {
             let body = if has_format { [&[FORMAT][..], &bytes].concat() } else { bytes };
             for start in [NUMBERS, DIGESTS] {
-                let mut reader = IdSegmentAssembler::new(start);
-                let is_read = reader.add_chunk(0, &body).is_ok();
+                let mut assembler = IdSegmentAssembler::new(start);
+                let is_read = assembler.add_chunk(0, &body).is_ok();
                 prop_assert!(!is_read || body[0] == FORMAT);
             }
         }
@@ -199,8 +199,8 @@ mod tests {
         #[test]
         fn a_chunk_that_is_cut_within_an_id_is_an_error(id in 128_u64..) {
             let body = encode_ids(&SegmentIds::Numbers(vec![id]));
-            let mut reader = IdSegmentAssembler::new(NUMBERS);
-            prop_assert!(reader.add_chunk(0, &body[..body.len() - 1]).is_err());
+            let mut assembler = IdSegmentAssembler::new(NUMBERS);
+            prop_assert!(assembler.add_chunk(0, &body[..body.len() - 1]).is_err());
         }
     }
 
@@ -216,12 +216,12 @@ mod tests {
             &[FORMAT, 0x80],
         ];
         for body in bodies {
-            let mut reader = IdSegmentAssembler::new(NUMBERS);
-            assert!(reader.add_chunk(0, body).is_err(), "{body:?}");
+            let mut assembler = IdSegmentAssembler::new(NUMBERS);
+            assert!(assembler.add_chunk(0, body).is_err(), "{body:?}");
         }
         let mut greatest = encode_ids(&SegmentIds::Digests(vec![u128::MAX]));
         greatest.push(1);
-        let mut reader = IdSegmentAssembler::new(DIGESTS);
-        assert!(reader.add_chunk(0, &greatest).is_err());
+        let mut assembler = IdSegmentAssembler::new(DIGESTS);
+        assert!(assembler.add_chunk(0, &greatest).is_err());
     }
 }

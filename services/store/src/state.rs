@@ -108,9 +108,10 @@ pub struct BarKey {
     pub window: Window,
 }
 
-/// The scope of the sets with the amendments' own ids: longer than the 64 bytes that any other scope
-/// may have. They are kept as long as bars. Of an hour without bars no horizon ends, so a second
-/// delivery would count if the ids of the first were deleted, and the fold would depend on when.
+/// The scope of the sets with the amendments' own ids: longer than the 64 bytes that any other
+/// scope may have. They are kept as long as bars. Of an hour without bars no horizon ends, so a
+/// second delivery would count if the ids of the first were deleted, and the fold would depend on
+/// when.
 pub const AMENDMENTS_SCOPE: &str =
     "amendments (ids of edits and cancels themselves, not ids of the venue's trades)";
 

@@ -227,8 +227,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         classified
     }
 
-    /// Counts the duplicates of a slice that differ from the first delivery of the same trade. Those
-    /// whose first delivery is not in the slice are gathered, to be looked up with others.
+    /// Counts the duplicates of a slice that differ from the first delivery of the same trade.
+    /// Those whose first delivery is not in the slice are gathered, to be looked up with others.
     async fn count_conflicts_in_slice(
         &mut self,
         under_check: &mut SymbolUnderCheck<'_>,
@@ -245,7 +245,8 @@ impl<'a, R: BarReader, T: TickStore, C: Clock> SymbolChecker<'a, R, T, C> {
         self.look_up_conflicts(under_check, due).await
     }
 
-    /// Looks up the first deliveries of duplicates, and counts the duplicates that differ from them.
+    /// Looks up the first deliveries of duplicates, and counts the duplicates that differ from
+    /// them.
     async fn look_up_conflicts(
         &mut self,
         under_check: &SymbolUnderCheck<'_>,

@@ -34,8 +34,8 @@ impl SimCluster {
     }
 
     /// Checks that whoever reads `bar-updates` from the stored position misses no state that is not
-    /// stored: of the updates before it, those that the worker that committed has announced since it
-    /// loaded its state.
+    /// stored: of the updates before it, those that the worker that committed has announced since
+    /// it loaded its state.
     fn check_updates_position(&self, partition: u32) -> Result<(), String> {
         let row = self.bars.read_stored(|stored| stored.progress[&partition]);
         if row.updates_position.epoch != eventlog::Log::epoch(&self.updates_log) {

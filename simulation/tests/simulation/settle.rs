@@ -90,8 +90,8 @@ impl SimCluster {
         self.drain_clients()
     }
 
-    /// Stops the faults and waits until every record is folded and archived, and every marked minute
-    /// refolded.
+    /// Stops the faults and waits until every record is folded and archived, and every marked
+    /// minute refolded.
     pub fn catch_up(&mut self) -> Result<(), String> {
         self.disable_faults();
         for partition in 0..PARTITIONS {
@@ -148,7 +148,8 @@ impl SimCluster {
     }
 
     fn run_until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
-        // A long topic takes many turns where little fits into memory. Each of its records gets some.
+        // A long topic takes many turns where little fits into memory. Each of its records gets
+        // some.
         let records: u64 = (0..PARTITIONS).map(|of| self.trades_log.end(of)).sum();
         for _ in 0..20_000 + 20 * records {
             if done(self) {

@@ -2,21 +2,33 @@
 
 use std::time::Duration;
 
+use clock::{Clock, SystemClock};
 use store::{BarReader, PartitionProgress, TickStore};
 
 use super::role::RoleProcess;
-use super::wait::wait_until;
+use super::wait::{seconds_since, wait_until};
+
+/// How long nothing may be folded at the start, in seconds.
+const START_SECONDS: f64 = 60.0;
 
 /// Waits until the partitions are folded up to their ends.
+///
+/// # Errors
+/// If it takes longer than `patience`, or nothing is folded for [`START_SECONDS`] at the start: the
+/// error has the reasons why the role is not ready.
 pub(super) async fn wait_until_folded(
     bars: &impl BarReader,
     ends: &[u64],
     role: &RoleProcess,
     patience: Duration,
 ) -> anyhow::Result<()> {
+    let start_ns = SystemClock.monotonic_ns();
     wait_until("all is folded", patience, || async {
         role.check_alive()?;
         let rows = bars.all_partition_progress().await?;
+        if rows.iter().all(|row| row.next_offset == 0) && seconds_since(start_ns) > START_SECONDS {
+            anyhow::bail!("nothing is folded: {}", role.list_unready_reasons()?);
+        }
         let is_reached = |(partition, end): (u32, &u64)| {
             let row = rows.iter().find(|row| row.partition == partition);
             row.is_some_and(|row| row.next_offset >= *end)

@@ -17,8 +17,8 @@ use crate::processes::candlewick_command;
 /// How long a role may take to be ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Lets the sandbox's present database take over its topic `trades` from the one before: roles refuse
-/// a topic that is folded into another database.
+/// Lets the sandbox's present database take over its topic `trades` from the one before: roles
+/// refuse a topic that is folded into another database.
 pub(super) fn bind_trades_topic(sandbox: &Sandbox) -> anyhow::Result<()> {
     let mut command = candlewick_command()?;
     command
@@ -128,6 +128,17 @@ impl RoleProcess {
         let names = components.filter_map(|one| one["name"].as_str());
         let numbers = names.filter_map(|name| name.strip_prefix(&prefix)?.parse().ok());
         Ok(numbers.collect())
+    }
+
+    /// Returns the components that are not ready, with their reasons.
+    pub(super) fn list_unready_reasons(&self) -> anyhow::Result<String> {
+        let Some(report) = self.read_readiness_if_listening()? else {
+            return Ok(format!("the {} does not listen yet", self.name));
+        };
+        let components = report["components"].as_array().into_iter().flatten();
+        let unready = components.filter(|one| one["ready"] == false);
+        let reasons = unready.map(|one| format!("{}: {}", one["name"], one["reason"]));
+        Ok(reasons.collect::<Vec<_>>().join("; "))
     }
 
     /// Returns what `/readyz` reports; `None` if the process does not listen yet.

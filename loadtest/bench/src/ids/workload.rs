@@ -53,7 +53,7 @@ impl IdWorkload {
     }
 
     /// Returns how many trades were folded.
-    pub(super) const fn trade_count(&self) -> u64 {
+    pub(super) const fn folded_trade_count(&self) -> u64 {
         self.trade_count
     }
 

@@ -8,7 +8,7 @@ use schemas::{TradesTopicRecord, partition_of};
 
 use super::fault::Fault;
 use crate::cluster::TortureCluster;
-use crate::sent_trades::SentGarbage;
+use crate::sent_trades::SentGarbageRecord;
 use crate::trade_source::VENUES;
 
 /// The greatest size of a value: what the topic allows, less the overhead of a record.
@@ -33,7 +33,7 @@ impl GarbageRecord {
             .send_until_acknowledged(topic, partition, &self.key, &self.value);
         let (partition, offset) = sent.await;
         let epoch = cluster.epoch.load(Ordering::Acquire);
-        cluster.sent_trades.lock().garbage.push(SentGarbage {
+        cluster.sent_trades.lock().garbage.push(SentGarbageRecord {
             what: self.what,
             reason: self.reason,
             epoch,

@@ -74,8 +74,8 @@ impl Fault {
     }
 }
 
-/// Waits until a process runs, and freezes it: the signal to one that has ended would have no effect,
-/// and its successor would run.
+/// Waits until a role's process runs, and freezes it. A process that is being started again cannot
+/// be frozen: it would run on once it has started.
 async fn freeze_once_running(role: &RestartingProcess) -> anyhow::Result<()> {
     while !role.is_running() {
         SystemClock.sleep(POLL_INTERVAL).await;
@@ -108,8 +108,8 @@ async fn wait_until_archived(cluster: &TortureCluster, ends: &[u64]) -> anyhow::
     Ok(())
 }
 
-/// Repeats a read until the server answers. If the server was killed before, the first read over each
-/// connection fails.
+/// Repeats a read until the server answers. If the server was killed before, the first read over
+/// each connection fails.
 async fn read_until_answered<T, E, F>(cluster: &TortureCluster, read: impl Fn() -> F) -> T
 where
     E: Display,

@@ -36,8 +36,8 @@ impl PartitionFoldState {
 }
 
 /// Puts the settings of each venue's latest change in force in every partition, as the change of an
-/// epoch does. Partition 0 may have copied a change to others that it had not stored itself when its
-/// generation ended.
+/// epoch does. Partition 0 may have copied a change to others that it had not stored itself when
+/// its generation ended.
 pub(super) fn equalize_settings(states: &mut [PartitionFoldState]) {
     let mut latest: HashMap<String, (Position, VenueSettings)> = HashMap::new();
     for state in &*states {

@@ -36,20 +36,20 @@ enum IdSetContent {
 
 impl IdSet {
     /// Returns a stored set whose ids are kept as ranges.
-    pub(crate) fn from_ranges(stored: &StoredIdSet, commit_number: u64) -> Self {
+    pub(crate) fn from_ranges(stored: &StoredIdSet, used_before_commit: u64) -> Self {
         Self {
             content: IdSetContent::Ranges(RangeSet::new(stored)),
             last_append_ns: stored.last_append_ns,
-            used: commit_number,
+            used: used_before_commit,
         }
     }
 
     /// Returns a stored set whose ids are kept one by one. None of them is in memory yet.
-    pub(crate) fn from_segments(stored: &StoredIdSet, commit_number: u64) -> Self {
+    pub(crate) fn from_segments(stored: &StoredIdSet, used_before_commit: u64) -> Self {
         Self {
             content: IdSetContent::Segments(SegmentedIds::from_stored(&stored.segments)),
             last_append_ns: stored.last_append_ns,
-            used: commit_number,
+            used: used_before_commit,
         }
     }
 
@@ -134,7 +134,7 @@ impl IdSet {
     /// Returns whether the set has to stay in memory: it has changes to store, or was used since
     /// the commit `before_commit_number`.
     pub(crate) fn must_stay_in_memory(&self, before_commit_number: u64) -> bool {
-        self.is_changed() || self.used >= before_commit_number
+        self.has_untaken_changes() || self.used >= before_commit_number
     }
 
     /// Takes the ids inserted since the last call. They are committed by the commit
@@ -146,10 +146,10 @@ impl IdSet {
         }
     }
 
-    fn is_changed(&self) -> bool {
+    fn has_untaken_changes(&self) -> bool {
         match &self.content {
-            IdSetContent::Ranges(ranges) => ranges.is_changed(),
-            IdSetContent::Segments(ids) => ids.is_changed(),
+            IdSetContent::Ranges(ranges) => ranges.has_untaken_changes(),
+            IdSetContent::Segments(ids) => ids.has_untaken_changes(),
         }
     }
 

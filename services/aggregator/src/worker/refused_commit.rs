@@ -55,9 +55,10 @@ pub(super) struct CommitMode {
     pub(super) is_check: bool,
 }
 
-/// A record to leave out, and why.
+/// The record whose effects the store seems to refuse, and its reason. It is left out once that is
+/// checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RecordAtFault {
+pub(super) struct SuspectedRecord {
     pub(super) offset: u64,
     pub(super) reason: String,
     /// Whether the store is known to accept the commit without it. Until then the session only
@@ -69,7 +70,7 @@ pub(super) struct RecordAtFault {
 #[derive(Debug, Default)]
 pub(super) struct RefusedRecordSearch {
     limit: Option<CommitLimit>,
-    record_at_fault: Option<RecordAtFault>,
+    suspected_record: Option<SuspectedRecord>,
 }
 
 impl RefusedRecordSearch {
@@ -79,14 +80,14 @@ impl RefusedRecordSearch {
     }
 
     /// Returns the record that the next session leaves out.
-    pub(super) const fn record_at_fault(&self) -> Option<&RecordAtFault> {
-        self.record_at_fault.as_ref()
+    pub(super) const fn suspected_record(&self) -> Option<&SuspectedRecord> {
+        self.suspected_record.as_ref()
     }
 
     /// Ends the search, because the session ended for another reason.
     pub(super) fn end(&mut self) {
         self.limit = None;
-        self.record_at_fault = None;
+        self.suspected_record = None;
     }
 
     /// Continues the search after a refused commit. `progress` is what is stored now: if another
@@ -119,7 +120,7 @@ impl RefusedRecordSearch {
             "the store refuses a commit; looking for the record at fault"
         );
         if record_count > 1 {
-            self.record_at_fault = None;
+            self.suspected_record = None;
             self.limit = Some(CommitLimit {
                 max_records: record_count / 2,
                 end_offset: refused.end_offset,
@@ -154,7 +155,7 @@ impl RefusedRecordSearch {
             max_records: 1,
             end_offset: record.offset + 1,
         });
-        self.record_at_fault = Some(RecordAtFault {
+        self.suspected_record = Some(SuspectedRecord {
             offset: record.offset,
             reason: refused.reason,
             is_checked: false,
@@ -173,14 +174,14 @@ impl RefusedRecordSearch {
         worker: &PartitionWorker<B>,
         stop: &CancellationToken,
     ) -> Result<bool, WorkerError> {
-        let Some(record_at_fault) = &mut self.record_at_fault else {
+        let Some(suspected_record) = &mut self.suspected_record else {
             return Ok(true);
         };
-        let (offset, reason) = (record_at_fault.offset, record_at_fault.reason.clone());
+        let (offset, reason) = (suspected_record.offset, suspected_record.reason.clone());
         let Some(record) = fetch_first_record_from(worker, offset, stop).await? else {
             return Ok(false);
         };
-        record_at_fault.is_checked = true;
+        suspected_record.is_checked = true;
         let limit = worker.config.max_left_out_per_hour;
         match count_left_out_within_period(worker, &record, stop).await? {
             None => return Ok(false),
@@ -206,8 +207,8 @@ impl RefusedRecordSearch {
 
     /// Returns whether the session that ended has left a record out, or tried to.
     fn is_record_at_fault(&self, offset: u64) -> bool {
-        let record_at_fault = self.record_at_fault.as_ref();
-        record_at_fault.is_some_and(|record_at_fault| record_at_fault.offset == offset)
+        let suspected_record = self.suspected_record.as_ref();
+        suspected_record.is_some_and(|suspected_record| suspected_record.offset == offset)
     }
 }
 

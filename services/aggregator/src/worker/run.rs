@@ -38,7 +38,7 @@ impl<B: Backend> PartitionWorker<B> {
             let progress = state.progress;
             let mut core = FoldCore::new(state, self.topics.trades.partition_count());
             let mut is_check = false;
-            if let Some(record) = search.record_at_fault() {
+            if let Some(record) = search.suspected_record() {
                 is_check = !record.is_checked;
                 core.set_record_to_leave_out(RecordToLeaveOut {
                     offset: record.offset,

@@ -34,8 +34,8 @@ impl Subscription {
         }
     }
 
-    /// Sets the name by which the client knows the channel, which may mean another generation of the
-    /// venue later.
+    /// Sets the name by which the client knows the channel, which may mean another generation of
+    /// the venue later.
     #[must_use]
     pub fn with_public_name(self, public_name: String) -> Self {
         Self {

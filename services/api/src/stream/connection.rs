@@ -141,7 +141,7 @@ impl<B: Backend> StreamConnection<B> {
             }
         };
         let name = self
-            .resolve_named_channel(&named, request.generation)
+            .resolve_channel_or_disconnect(&named, request.generation)
             .await?;
         let is_new = !self.subscriptions.contains_key(&name);
         if is_new && self.subscriptions.len() >= MAX_CHANNELS {
@@ -214,7 +214,7 @@ impl<B: Backend> StreamConnection<B> {
 
     /// Returns the channel that the client means. If the store does not respond, the connection
     /// ends.
-    pub(super) async fn resolve_named_channel(
+    pub(super) async fn resolve_channel_or_disconnect(
         &mut self,
         named: &ClientChannelName,
         least_generation: u16,

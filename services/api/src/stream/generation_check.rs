@@ -63,8 +63,8 @@ impl GenerationCheck {
 }
 
 impl<B: Backend> StreamConnection<B> {
-    /// Sends a snapshot of each channel whose name means a later generation of its venue than before,
-    /// because the venue was retired, and follows that one from now on.
+    /// Sends a snapshot of each channel whose name means a later generation of its venue than
+    /// before, because the venue was retired, and follows that one from now on.
     pub(super) async fn follow_generations(&mut self) -> Result<(), Disconnection> {
         let venues = self.subscriptions.iter();
         let venues = venues.filter(|(_, known)| known.named.means_generation_in_use());
@@ -89,7 +89,7 @@ impl<B: Backend> StreamConnection<B> {
         before: &ChannelName,
         named: &ClientChannelName,
     ) -> Result<(), Disconnection> {
-        let name = self.resolve_named_channel(named, 1).await?;
+        let name = self.resolve_channel_or_disconnect(named, 1).await?;
         self.subscriptions.remove(before);
         self.state.hub.unsubscribe(before, &self.changed_channels);
         let mut subscription = self.add_subscription(named, &name);

@@ -93,7 +93,7 @@ impl PendingRecords {
             ticks: self.blocks.tick_count(),
             blocks: self.blocks.take_blocks(),
             next_offset: self.next_offset,
-            append_time_ns: self.blocks.max_append_time_ns(),
+            append_time_ns: self.blocks.greatest_append_time_ns(),
         }
     }
 

@@ -94,7 +94,7 @@ fn no_tick_has_an_earlier_append_time_than_a_record_before_it() {
         value: Bytes::new(),
         ..trade_record(1, "a:X", 0)
     });
-    let mut next = BlockBuilder::new(0, 1, EPOCH, first.max_append_time_ns());
+    let mut next = BlockBuilder::new(0, 1, EPOCH, first.greatest_append_time_ns());
     for blocks in [&mut first, &mut next] {
         assert_eq!(append_time_of(blocks, 2, APPEND_NS + 5), 9);
         assert_eq!(append_time_of(blocks, 3, APPEND_NS + 20), 20);

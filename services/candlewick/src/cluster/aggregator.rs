@@ -118,7 +118,7 @@ struct AggregatorTopicsAndStores {
     ticks: GuardedTicks,
     redis: OptionalRedis,
     /// The binding of `trades` to the database; `None` if it cannot be checked.
-    database: Option<TradesTopicBinding>,
+    binding: Option<TradesTopicBinding>,
 }
 
 impl AggregatorTopicsAndStores {
@@ -155,10 +155,10 @@ impl AggregatorTopicsAndStores {
             (schemas::BAR_UPDATES, &updates),
             (schemas::DEAD_LETTERS, &dead_letters),
         ])?;
-        let database =
+        let binding =
             TradesTopicBinding::bind_if_database_identifiable(&connector, &trades.topic, &bars)
                 .await?;
-        let Some(database) = database else {
+        let Some(binding) = binding else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -168,7 +168,7 @@ impl AggregatorTopicsAndStores {
             bars,
             ticks,
             redis,
-            database,
+            binding,
         }))
     }
 
@@ -243,8 +243,8 @@ impl AggregatorTopicsAndStores {
     }
 
     async fn renew_binding_until_bound_elsewhere(&self) -> LogError {
-        match &self.database {
-            Some(database) => database.renew_binding_until_bound_elsewhere().await,
+        match &self.binding {
+            Some(binding) => binding.renew_binding_until_bound_elsewhere().await,
             None => pending().await,
         }
     }

@@ -18,9 +18,9 @@ pub(super) enum OptionalRedis {
 }
 
 impl OptionalRedis {
-    /// Pings Redis, and reports whether it answers and takes writes. The circuit breaker of Redis would report an outage
-    /// late or never: an aggregator only queues prices, and a pod calls Redis only when a client
-    /// requests a price.
+    /// Pings Redis, and reports whether it answers and takes writes. The circuit breaker of Redis
+    /// would report an outage late or never: an aggregator only queues prices, and a pod calls
+    /// Redis only when a client requests a price.
     pub(super) async fn probe(&self) {
         let Self::Configured(store, health) = self else {
             return;

@@ -54,8 +54,8 @@ pub(super) enum BindError {
 
 /// Whether this process was refused, because the topic was bound to another database.
 ///
-/// Such a process waits, and its attempts go on. Should the binding vanish meanwhile, with the topic
-/// itself, it must not be the first to bind the new topic.
+/// Such a process waits, and its attempts go on. Should the binding vanish meanwhile, with the
+/// topic itself, it must not be the first to bind the new topic.
 #[derive(Debug, Default)]
 pub(super) struct BindingRefusal(AtomicBool);
 

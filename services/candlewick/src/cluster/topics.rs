@@ -43,7 +43,8 @@ impl OpenTopicError {
 pub(super) struct OpenTopic {
     pub(super) log: GuardedTopic,
     pub(super) topic: KafkaTopic,
-    /// Reports whether the topic was found, whether the brokers answer, and which rights are missing.
+    /// Reports whether the topic was found, whether the brokers answer, and which rights are
+    /// missing.
     pub(super) health: HealthComponent,
     /// What the role needs on the topic.
     pub(super) rights: &'static [TopicRight],
@@ -62,8 +63,8 @@ pub(super) enum EpochSource<'a> {
 }
 
 /// Finds a topic and its epoch, checks the rights of the role, and opens the topic. The stores know
-/// it as `name`; the brokers know it by that name after the configured prefix. Returns `None` if the
-/// process is stopped first.
+/// it as `name`; the brokers know it by that name after the configured prefix. Returns `None` if
+/// the process is stopped first.
 pub(super) async fn open_topic(
     connector: &ServerConnector,
     connection: &GuardedKafkaClient,

@@ -95,8 +95,8 @@ impl Drop for OwnRedis {
     }
 }
 
-/// Returns the server's program. Debian's redis-check-rdb is the same program, which acts by the name
-/// that it is called with.
+/// Returns the server's program. Debian's redis-check-rdb is the same program, which acts by the
+/// name that it is called with.
 fn find_program() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
     let folders: Vec<_> = std::env::split_paths(&path).collect();

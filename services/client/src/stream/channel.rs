@@ -82,10 +82,12 @@ impl ChannelState {
     ///
     /// If a snapshot has made another request necessary meanwhile, that one stays open: its bars
     /// have to be read after its snapshot, so that no change is missed. The request itself stays
-    /// open if the pod has returned a state beyond the end of an epoch: it does not know the end yet,
-    /// and has put that state in the place of the one that counts. It will within about a second.
+    /// open if the pod has returned a state beyond the end of an epoch: it does not know the end
+    /// yet, and has put that state in the place of the one that counts. It will within about a
+    /// second.
     ///
-    /// Bars of another generation of the venue than the one that the last snapshot named are dropped.
+    /// Bars of another generation of the venue than the one that the last snapshot named are
+    /// dropped.
     pub fn apply_history(&mut self, request: HistoryRequest, bars: Vec<BarJson>) {
         if self.generation != Some(request.generation) {
             return;

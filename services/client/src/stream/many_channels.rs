@@ -83,7 +83,7 @@ impl StreamClientState {
     }
 
     /// Returns a channel whose bars have to be read over REST from [`all_bars_first_page_path`] on,
-    /// with the request to be passed to [`StreamClientState::apply_history`] together with the bars;
+    /// with the request to be passed to [`StreamClientState::apply_history`] with the bars;
     /// `None` if there is no such channel.
     #[must_use]
     pub fn history_request(&self) -> Option<(String, HistoryRequest)> {

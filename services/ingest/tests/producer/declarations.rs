@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use candlewick_ingest::IngestError;
-use eventlog::{Log, LogError, NewRecord};
+use candlewick_ingest::{IngestError, IngestProducer};
+use clock::SystemClock;
+use eventlog::{Log, LogError, MemoryLog, NewRecord};
 use market::{
     DeclaredSettings, IdScheme, IdScope, Position, RejectReason, SettingsChange, TieOrder, Venue,
     VenueSettings,
 };
 use schemas::TradesTopicRecord;
+use store::SqliteBarStore;
 use tokio::sync::Semaphore;
 
 use crate::support::{
@@ -240,6 +242,19 @@ async fn an_append_of_settings_that_one_partition_refuses_is_an_error() {
     }
 }
 
+/// Retires a generation of a venue, and asserts which one follows it.
+async fn assert_retires_to(
+    producer: &IngestProducer<MemoryLog, SqliteBarStore, SystemClock>,
+    venue: &Venue,
+    generation: u16,
+    expected: &str,
+) {
+    let next = producer
+        .retire_and_return_next_generation(venue, generation)
+        .await;
+    assert_eq!(next.unwrap().as_str(), expected);
+}
+
 #[tokio::test]
 async fn a_retired_name_begins_another_generation_on_every_process() {
     let log = empty_log();
@@ -258,13 +273,7 @@ async fn a_retired_name_begins_another_generation_on_every_process() {
     pod.append(trades("v", 1)).await.unwrap();
     // A repeated request retires nothing else.
     for _ in 0..2 {
-        assert_eq!(
-            pod.retire_and_return_next_generation(&venue, 1)
-                .await
-                .unwrap()
-                .as_str(),
-            "v@2"
-        );
+        assert_retires_to(&pod, &venue, 1, "v@2").await;
     }
     assert_eq!(pod.venue_in_use(&venue).await.unwrap().as_str(), "v@2");
     let settings = pod.settings_declared_everywhere(&venue).await.unwrap();
@@ -278,23 +287,10 @@ async fn a_retired_name_begins_another_generation_on_every_process() {
     assert_eq!(rejected[0].reason, RejectReason::VenueUnknown);
     assert_eq!(keys_of_trades(&log).await, ["v:A", "v@2:A", "v@2:A"]);
     // Another process reads the change from the log when it declares, at the latest.
-    assert_eq!(
-        other
-            .retire_and_return_next_generation(&venue, 1)
-            .await
-            .unwrap()
-            .as_str(),
-        "v@2"
-    );
+    assert_retires_to(&other, &venue, 1, "v@2").await;
     other.append(trades("v", 5)).await.unwrap();
     assert_eq!(keys_of_trades(&log).await.len(), 4);
-    assert_eq!(
-        pod.retire_and_return_next_generation(&venue, 2)
-            .await
-            .unwrap()
-            .as_str(),
-        "v@3"
-    );
+    assert_retires_to(&pod, &venue, 2, "v@3").await;
     let rejected = pod.append(trades("v@2", 6)).await.unwrap().rejected;
     assert_eq!(rejected[0].reason, RejectReason::VenueRetired);
 }

@@ -151,7 +151,7 @@ impl MemberCallbacks {
         if consumer.assignment_lost() {
             self.send_event(GroupEvent::Lost(partitions));
         } else if !partitions.is_empty() {
-            self.send_revoked_and_wait_until_drained(&partitions);
+            self.send_revoked_and_wait_for_drain_or_timeout(&partitions);
             self.commit_offsets(consumer);
         }
         if let Err(error) = consumer.incremental_unassign(list) {
@@ -161,7 +161,7 @@ impl MemberCallbacks {
 
     /// Sends a [`GroupEvent::Revoked`], and waits until its guard is dropped, or for the drain
     /// timeout.
-    fn send_revoked_and_wait_until_drained(&self, partitions: &[PartitionId]) {
+    fn send_revoked_and_wait_for_drain_or_timeout(&self, partitions: &[PartitionId]) {
         let (sender, receiver) = sync_channel(0);
         self.send_event(GroupEvent::Revoked {
             partitions: partitions.to_vec(),

@@ -114,9 +114,9 @@ pub(super) struct ClosedBarDeletionOutcome {
     pub(super) has_more: bool,
 }
 
-/// Deletes expired closed bars day by day, so that only chunks that hold some are read. Goes through
-/// as many days as a commit may write chunks: each may be in a chunk of its own. Must be called
-/// inside a transaction.
+/// Deletes expired closed bars day by day, so that only chunks that hold some are read. Goes
+/// through as many days as a commit may write chunks: each may be in a chunk of its own. Must be
+/// called inside a transaction.
 pub(super) async fn delete_expired_closed_bar_batch(
     session: &mut PgConnection,
     before_ns: i64,

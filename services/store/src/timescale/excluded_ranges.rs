@@ -2,8 +2,8 @@
 
 /// Selects the ranges of a table that overlap the requested offsets.
 ///
-/// Ranges never overlap one another, so the first that can reach into the query is the last one that
-/// begins at or before it.
+/// Ranges never overlap one another, so the first that can reach into the query is the last one
+/// that begins at or before it.
 macro_rules! select_ranges_from {
     ($table:literal) => {
         concat!(

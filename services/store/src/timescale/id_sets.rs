@@ -221,13 +221,13 @@ pub(super) fn assemble_id_segments(
     keys: &[IdSegmentKey],
     chunks: Vec<(i64, u32, Vec<u8>)>,
 ) -> Result<Vec<StoredIdSegment>, DatabaseError> {
-    let readers = keys.iter().map(|key| IdSegmentAssembler::new(key.start));
-    let mut readers: Vec<_> = readers.collect();
+    let assemblers = keys.iter().map(|key| IdSegmentAssembler::new(key.start));
+    let mut assemblers: Vec<_> = assemblers.collect();
     for (key_index, number, body) in chunks {
         let index = usize::try_from(key_index - 1).expect("it is the index of a key");
-        readers[index].add_chunk(number, &body)?;
+        assemblers[index].add_chunk(number, &body)?;
     }
-    Ok(readers
+    Ok(assemblers
         .into_iter()
         .map(IdSegmentAssembler::into_stored_segment)
         .collect())

@@ -7,7 +7,8 @@
 //! `unnest`.)
 //!
 //! Closed bars go to `bars`. If they lie in more chunks than a commit may lock, those of the chunks
-//! with the fewest of them go to `scattered_bars`, whose rows count if a bar has one in both tables.
+//! with the fewest of them go to `scattered_bars`, whose rows count if a bar has one in both
+//! tables.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

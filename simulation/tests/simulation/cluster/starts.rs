@@ -187,8 +187,8 @@ impl SimCluster {
         self.pods.push(pod);
     }
 
-    /// Starts the declaration of a venue by one of the pods. It ends with the pod, at whatever point
-    /// it has reached.
+    /// Starts the declaration of a venue by one of the pods. It ends with the pod, at whatever
+    /// point it has reached.
     pub fn declare_by_pod(&mut self, venue: Venue, change: SettingsChange) {
         let pod = self.random.choose(&self.pods).clone();
         let task = async move {

@@ -106,7 +106,7 @@ impl RangeSet {
     }
 
     /// Returns whether the set has changed since the last [`RangeSet::take_change`].
-    pub(crate) const fn is_changed(&self) -> bool {
+    pub(crate) const fn has_untaken_changes(&self) -> bool {
         self.current_changed || !self.changed.is_empty()
     }
 
@@ -117,7 +117,7 @@ impl RangeSet {
 
     /// Takes the changes since the last call.
     pub(crate) fn take_change(&mut self) -> Option<IdSetWrites> {
-        if !self.is_changed() {
+        if !self.has_untaken_changes() {
             return None;
         }
         let mut firsts = std::mem::take(&mut self.changed);

@@ -121,7 +121,7 @@ impl<I: IdInSegment> SegmentContent<I> {
         self.taken_packed < self.packed.count() || !self.untaken.is_empty()
     }
 
-    /// Returns the ids that no change was taken with yet, ascending.
+    /// Returns the ids that no taken change includes, ascending.
     fn untaken_ids(&self) -> Vec<I> {
         let mut ids: Vec<_> = self.packed.iter_from(self.taken_packed).collect();
         ids.extend(&self.untaken);
@@ -217,7 +217,7 @@ impl<I: IdInSegment> Segment<I> {
         self.chunk_bytes
     }
 
-    pub(crate) fn is_changed(&self) -> bool {
+    pub(crate) fn has_untaken_changes(&self) -> bool {
         self.is_rewritten
             || self
                 .content
@@ -228,7 +228,7 @@ impl<I: IdInSegment> Segment<I> {
     /// Returns whether it has ids in memory that are not stored by commits before the one of
     /// `commit_number`.
     pub(crate) fn waits_for_commit(&self, commit_number: u64) -> bool {
-        self.content.is_some() && (self.taken_in >= commit_number || self.is_changed())
+        self.content.is_some() && (self.taken_in >= commit_number || self.has_untaken_changes())
     }
 
     /// Returns whether it may leave memory: all its ids are stored by commits before the one of
@@ -258,10 +258,10 @@ impl<I: IdInSegment> Segment<I> {
         }
     }
 
-    /// Takes the ids that no change was taken with yet, for the commit `commit_number`.
+    /// Takes the ids that no taken change includes, for the commit `commit_number`.
     pub(crate) fn take_change(&mut self, commit_number: u64) -> Option<SegmentChange> {
         self.is_listed = false;
-        if !self.is_changed() {
+        if !self.has_untaken_changes() {
             return None;
         }
         let content = self.content.as_mut()?;

@@ -109,10 +109,13 @@ impl SegmentedIds {
         }
     }
 
-    pub(crate) fn is_changed(&self) -> bool {
+    pub(crate) fn has_untaken_changes(&self) -> bool {
         !self.removed.is_empty()
-            || self.numbers.is_changed()
-            || self.digests.as_ref().is_some_and(|set| set.is_changed())
+            || self.numbers.has_untaken_changes()
+            || self
+                .digests
+                .as_ref()
+                .is_some_and(|set| set.has_untaken_changes())
     }
 
     /// Returns the number of chunks that the next change writes.
@@ -124,7 +127,7 @@ impl SegmentedIds {
 
     /// Takes the changes since the last call. They are committed by the commit `commit_number`.
     pub(crate) fn take_change(&mut self, commit_number: u64) -> Option<IdSetWrites> {
-        if !self.is_changed() {
+        if !self.has_untaken_changes() {
             return None;
         }
         let (mut removed, mut written) = (std::mem::take(&mut self.removed), Vec::new());

@@ -198,13 +198,13 @@ impl<I: IdInSegment> SegmentedSet<I> {
         }
     }
 
-    pub(crate) fn is_changed(&self) -> bool {
-        self.last.is_changed() || !self.changed.is_empty()
+    pub(crate) fn has_untaken_changes(&self) -> bool {
+        self.last.has_untaken_changes() || !self.changed.is_empty()
     }
 
     /// Returns the number of chunks that the next change writes.
     pub(crate) fn changed_segment_count(&self) -> usize {
-        self.changed.len() + usize::from(self.last.is_changed())
+        self.changed.len() + usize::from(self.last.has_untaken_changes())
     }
 
     /// Takes the changes since the last call: the segments to remove first, and the chunks to

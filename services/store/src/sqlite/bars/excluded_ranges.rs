@@ -5,8 +5,8 @@ use crate::sqlite::column::u64_as_ordered_column;
 
 /// Selects the ranges of a table that overlap the requested offsets.
 ///
-/// Ranges never overlap one another, so the first that can overlap the requested offsets is the last
-/// one that begins at or before them.
+/// Ranges never overlap one another, so the first that can overlap the requested offsets is the
+/// last one that begins at or before them.
 macro_rules! select_ranges_from {
     ($table:literal) => {
         concat!(
@@ -47,8 +47,8 @@ macro_rules! select_ranges_of_runs_from {
     };
 }
 
-/// Selects what [`SELECT_EXCLUDED_RANGES`] does, for several runs of offsets, which are a JSON array
-/// of arrays; each range once.
+/// Selects what [`SELECT_EXCLUDED_RANGES`] does, for several runs of offsets, which are a JSON
+/// array of arrays; each range once.
 pub(super) const SELECT_EXCLUDED_RANGES_IN: &str = concat!(
     "WITH runs (of_epoch, first, last) AS MATERIALIZED (SELECT json_extract(value, '$[0]'), \
      json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?2)) ",

@@ -191,15 +191,17 @@ impl BarReader for SqliteBarReader {
                 .bind(Arc::clone(&key.set.scope))
                 .bind(key.set.bucket_ns)
                 .bind(key.start.to_bytes());
-            let reader = Mutex::new(IdSegmentAssembler::new(key.start));
+            let assembler = Mutex::new(IdSegmentAssembler::new(key.start));
             self.readers
                 .read(bound, |row| {
-                    let mut reader = reader.lock().expect("adding a chunk does not panic");
-                    Ok(reader.add_chunk(row.try_get(0)?, row.try_get(1)?)?)
+                    let mut assembler = assembler.lock().expect("adding a chunk does not panic");
+                    Ok(assembler.add_chunk(row.try_get(0)?, row.try_get(1)?)?)
                 })
                 .await?;
-            let reader = reader.into_inner().expect("adding a chunk does not panic");
-            segments.push(reader.into_stored_segment());
+            let assembler = assembler
+                .into_inner()
+                .expect("adding a chunk does not panic");
+            segments.push(assembler.into_stored_segment());
         }
         Ok(segments)
     }

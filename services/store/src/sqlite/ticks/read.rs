@@ -79,7 +79,8 @@ pub(super) async fn read_first_matching_ticks(
 }
 
 /// Reads one block after another, and passes on those of its ticks whose event times are in
-/// `[start_ns, end_ns)` and whose trades are wanted, each with its partition. Only a few blocks are in memory at the same time.
+/// `[start_ns, end_ns)` and whose trades are wanted, each with its partition. Only a few blocks are
+/// in memory at the same time.
 async fn for_each_block(
     readers: &ReaderPool,
     instrument: &Instrument,

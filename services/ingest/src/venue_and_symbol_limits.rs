@@ -22,8 +22,8 @@ const PAGE_SYMBOLS: u32 = 10_000;
 /// How many venues and symbols there may be. Each costs memory in every process, and rows that are
 /// never deleted.
 ///
-/// A producer refuses what would be one more. Each process counts what is stored and what itself has
-/// accepted, so several that accept new names at the same moment may exceed a limit by as many.
+/// A producer refuses what would be one more. Each process counts what is stored and what itself
+/// has accepted, so several that accept new names at the same moment may exceed a limit by as many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueAndSymbolLimits {
     /// The number of venues.
